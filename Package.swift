@@ -1,0 +1,113 @@
+// swift-tools-version: 6.2
+// The table of the house (ARCHITECTURE.md draws it): arrows point down, SwiftPM refuses a cycle, TidyTests check the imports.
+
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// A pure target: structs and enums that import nothing outside Core.
+func core(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/Core/\(name)", swiftSettings: settings)
+}
+
+/// A target that owns one outside thing: a socket, the kernel, a process, a file.
+func edge(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/Edge/\(name)", swiftSettings: settings)
+}
+
+/// A program: arguments and `main`.
+func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: "Sources/Tools/\(name)", swiftSettings: settings)
+}
+
+/// A C library found by pkg-config.
+func system(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, path: "Sources/C/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+/// A test target that mirrors one of Sources.
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: settings)
+}
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "martlet",
+    products: [
+        .executable(name: "martletd", targets: ["martletd"]),
+        .executable(name: "martlet", targets: ["martlet"]),
+        .executable(name: "martlet-ipam", targets: ["martlet-ipam"]),
+        .executable(name: "martletctl", targets: ["martletctl"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        // C
+        system("CNetlink", pkgConfig: "libnl-route-3.0", apt: "libnl-route-3-dev"),
+        system("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
+        system("CCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+        system("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
+        system("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+        .target(name: "CLinux", path: "Sources/C/CLinux"),
+
+        // Core
+        core("NetTypes"),
+        core("BGPWire", ["NetTypes"]),
+        core("BGPSession", ["BGPWire", "NetTypes"]),
+        core("RIB", ["BGPWire", "NetTypes"]),
+        core("BGPSpeaker", ["BGPSession", "RIB", "BGPWire", "NetTypes"]),
+        core("FIB", ["NetTypes"]),
+        core("PodWiring", ["NetTypes"]),
+        core("IPAM", ["NetTypes"]),
+
+        // Edge
+        edge("DispatchIO", ["NetTypes", "CLinux"]),
+        edge("Netlink", ["FIB", "PodWiring", "NetTypes", "CNetlink", "CLinux"]),
+        edge("CNIPlugin", ["NetTypes", "CLinux"]),
+        edge("AddressStore", ["IPAM", "NetTypes", "CLinux"]),
+        edge("ControlAPI", ["NetTypes", "DispatchIO", "CCurl", "CMicroHTTPD", "CLinux"]),
+        edge(
+            "NodeAgent",
+            [
+                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring", "DispatchIO", "Netlink", "ControlAPI",
+                "CYAML", "COpenSSL", "CLinux", logging,
+            ]),
+
+        // Tools
+        tool("martletd", ["NodeAgent", "NetTypes", argumentParser, logging]),
+        tool("martlet", ["CNIPlugin", "PodWiring", "Netlink", "NetTypes", "CLinux"]),
+        tool("martlet-ipam", ["CNIPlugin", "IPAM", "AddressStore", "NetTypes", "CLinux"]),
+        tool("martletctl", ["ControlAPI", "NetTypes", argumentParser]),
+
+        // Tests
+        tests("NetTypesTests", ["NetTypes"]),
+        tests("BGPWireTests", ["BGPWire", "NetTypes", "TestKit"]),
+        tests("BGPSessionTests", ["BGPSession", "BGPWire", "NetTypes"]),
+        tests("RIBTests", ["RIB", "BGPWire", "NetTypes"]),
+        tests("BGPSpeakerTests", ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "NetTypes"]),
+        tests("FIBTests", ["FIB", "NetTypes"]),
+        tests("PodWiringTests", ["PodWiring", "NetTypes"]),
+        tests("IPAMTests", ["IPAM", "NetTypes"]),
+        tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
+        tests("CNIPluginTests", ["CNIPlugin", "NetTypes"]),
+        tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
+        tests("ControlAPITests", ["ControlAPI", "DispatchIO", "NetTypes", "TestKit"]),
+        tests("NodeAgentTests", ["NodeAgent", "BGPSpeaker", "BGPSession", "NetTypes", "TestKit"]),
+        tests("TidyTests", ["TestKit"]),
+        tests("PluginTests", ["Lab", "TestKit", "NetTypes"]),
+        tests("InteropTests", ["Lab", "TestKit", "NetTypes"]),
+
+        // What the tests share: files of fixtures and processes (TestKit), racks of network namespaces (Lab); the demo is a rack.
+        .target(name: "TestKit", dependencies: ["NetTypes", "CLinux"], path: "Tests/TestKit", swiftSettings: settings),
+        .target(name: "Lab", dependencies: ["TestKit", "NetTypes", "CLinux"], path: "Tests/Lab", swiftSettings: settings),
+        .executableTarget(name: "demo", dependencies: ["Lab", "TestKit", "NetTypes"], path: "Tests/Demo", swiftSettings: settings),
+    ]
+)

@@ -1,0 +1,3 @@
+// What CCurl makes visible to Swift.
+#pragma once
+#include <curl/curl.h>

@@ -1,0 +1,23 @@
+// What Swift cannot see of Linux: variadic calls, function-like macros, and declarations behind _GNU_SOURCE.
+// The macro must not be defined here: it changes structures (fd_set) that other C modules export too.
+#pragma once
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+/// accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC.
+int clinux_accept(int fd, struct sockaddr *address, socklen_t *length);
+
+/// Moves the calling thread into the network namespace that `fd` refers to.
+int clinux_setns_net(int fd);
+
+/// Moves the calling thread into a new network namespace.
+int clinux_unshare_net(void);
+
+/// open(2) with O_CLOEXEC, which is variadic in C.
+int clinux_open(const char *path, int flags, mode_t mode);
+
+/// Adds O_NONBLOCK to a descriptor's flags.
+int clinux_set_nonblocking(int fd);

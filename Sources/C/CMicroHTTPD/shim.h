@@ -1,0 +1,3 @@
+// What CMicroHTTPD makes visible to Swift.
+#pragma once
+#include <microhttpd.h>

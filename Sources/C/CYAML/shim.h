@@ -1,0 +1,3 @@
+// What CYAML makes visible to Swift.
+#pragma once
+#include <yaml.h>

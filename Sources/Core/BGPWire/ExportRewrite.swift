@@ -1,0 +1,28 @@
+import NetTypes
+
+/// How a path's attributes change on their way to a peer (RFC 4271 section 5.1, RFC 4456 section 8).
+package struct ExportRewrite: Sendable, Hashable {
+    /// Prepended to AS_PATH as sequence, first one leftmost; empty towards an internal peer.
+    package var prepend: [ASNumber] = []
+    /// NEXT_HOP to send; nil keeps the path's own.
+    package var nextHop: IPAddress?
+    package var linkLocalNextHop: IPv6Address?
+    /// LOCAL_PREF to send: nil towards an external peer, which removes it.
+    package var localPref: UInt32?
+    /// Towards an external peer: MED, ORIGINATOR_ID and CLUSTER_LIST are not passed on.
+    package var isExternal = true
+    /// Set when reflecting: ORIGINATOR_ID if the path has none, and our cluster id put before CLUSTER_LIST.
+    package var reflection: Reflection?
+
+    package struct Reflection: Sendable, Hashable {
+        package var originatorID: RouterID
+        package var clusterID: RouterID
+
+        package init(originatorID: RouterID, clusterID: RouterID) {
+            self.originatorID = originatorID
+            self.clusterID = clusterID
+        }
+    }
+
+    package init() {}
+}

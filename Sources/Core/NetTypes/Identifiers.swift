@@ -1,0 +1,86 @@
+/// An autonomous system number of four octets (RFC 6793).
+package struct ASNumber: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopyable {
+    package let rawValue: UInt32
+
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// Reads `64512` or `asdot` notation `1.10` (RFC 5396).
+    package init?(_ text: some StringProtocol) {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        switch parts.count {
+        case 1:
+            guard let value = UInt32(parts[0]) else { return nil }
+            rawValue = value
+        case 2:
+            guard let high = UInt16(parts[0]), let low = UInt16(parts[1]) else { return nil }
+            rawValue = UInt32(high) << 16 | UInt32(low)
+        default: return nil
+        }
+    }
+
+    /// What stands in a two-octet field for a number that does not fit (RFC 6793 section 9).
+    package static let trans = Self(rawValue: 23456)
+
+    package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}
+
+extension ASNumber: CustomStringConvertible {
+    package var description: String { String(rawValue) }
+}
+
+/// A BGP identifier: four octets, not zero (RFC 6286), written like an IPv4 address.
+package struct RouterID: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopyable {
+    package let rawValue: UInt32
+
+    package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    package init?(_ text: some StringProtocol) {
+        guard let address = IPv4Address(text) else { return nil }
+        rawValue = address.rawValue
+    }
+
+    package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+}
+
+extension RouterID: CustomStringConvertible {
+    package var description: String { IPv4Address(rawValue: rawValue).description }
+}
+
+/// A 48-bit Ethernet address in the low bits of a number.
+package struct MACAddress: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
+    package let rawValue: UInt64
+
+    package init(rawValue: UInt64) { self.rawValue = rawValue & 0xffff_ffff_ffff }
+
+    /// Reads six pairs of hex digits separated by colons.
+    package init?(_ text: some StringProtocol) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 6 else { return nil }
+        var value: UInt64 = 0
+        for part in parts {
+            guard part.utf8.count == 2, part.allSatisfy(\.isHexDigit), let octet = UInt8(part, radix: 16) else { return nil }
+            value = value << 8 | UInt64(octet)
+        }
+        rawValue = value
+    }
+
+    package init?(bytes: some Collection<UInt8>) {
+        guard bytes.count == 6 else { return nil }
+        rawValue = bytes.reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    package var bytes: [UInt8] { (0..<6).map { UInt8(truncatingIfNeeded: rawValue >> (40 - 8 * UInt64($0))) } }
+
+    /// The link-local address that the kernel makes of this MAC (modified EUI-64, RFC 4291 appendix A).
+    package var linkLocal: IPv6Address {
+        let high = UInt128(rawValue >> 24 ^ 0x02_0000)
+        let low = UInt128(rawValue & 0xff_ffff)
+        return IPv6Address(rawValue: 0xfe80 << 112 | high << 40 | 0xff_fe00_0000 | low)
+    }
+}
+
+extension MACAddress: CustomStringConvertible {
+    package var description: String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
+    }
+}

@@ -1,0 +1,84 @@
+/// An address prefix; bits beyond its length are always zero.
+package struct Prefix: Hashable, Sendable, BitwiseCopyable {
+    /// The address bits, left-aligned for both families.
+    package let bits: UInt128
+    /// 0...32 or 0...128.
+    package let length: UInt8
+    package let family: AddressFamily
+
+    /// The prefix of `length` bits that `address` lies in; nil when the family has no such length.
+    package init?(_ address: IPAddress, length: Int) {
+        guard (0...address.family.bitWidth).contains(length) else { return nil }
+        self.init(bits: address.leftAligned, length: UInt8(length), family: address.family)
+    }
+
+    /// Left-aligned bits that are masked here; `length` is cut to what the family allows.
+    package init(bits: UInt128, length: UInt8, family: AddressFamily) {
+        self.length = min(length, UInt8(family.bitWidth))
+        self.family = family
+        self.bits = bits & Self.mask(self.length)
+    }
+
+    /// The host prefix (/32 or /128) of an address.
+    package init(host address: IPAddress) {
+        self.init(bits: address.leftAligned, length: UInt8(address.family.bitWidth), family: address.family)
+    }
+
+    /// Reads `ADDRESS/LENGTH`. Bits beyond the length are cleared; use `strict` where they are an error.
+    package init?(_ text: some StringProtocol) {
+        guard let (address, length) = Self.parse(text), let prefix = Self(address, length: length) else { return nil }
+        self = prefix
+    }
+
+    /// Reads `ADDRESS/LENGTH` and refuses bits beyond the length.
+    package init?(strict text: some StringProtocol) {
+        guard let (address, length) = Self.parse(text), let prefix = Self(address, length: length),
+            prefix.bits == address.leftAligned
+        else { return nil }
+        self = prefix
+    }
+
+    /// Splits `ADDRESS/LENGTH` without masking, for texts such as a CNI `address` where the host bits matter.
+    package static func parse(_ text: some StringProtocol) -> (address: IPAddress, length: Int)? {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, let address = IPAddress(parts[0]), (1...3).contains(parts[1].utf8.count),
+            parts[1].utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+            let length = Int(parts[1]), length <= address.family.bitWidth
+        else { return nil }
+        return (address, length)
+    }
+
+    static func mask(_ length: UInt8) -> UInt128 { length == 0 ? 0 : UInt128.max << (128 - UInt128(length)) }
+
+    /// The lowest address of the prefix.
+    package var address: IPAddress { IPAddress(leftAligned: bits, family: family) }
+
+    /// The highest address of the prefix.
+    package var lastAddress: IPAddress { IPAddress(leftAligned: bits | ~Self.mask(length), family: family) }
+
+    package var isDefault: Bool { length == 0 }
+
+    package var isHost: Bool { Int(length) == family.bitWidth }
+
+    package func contains(_ address: IPAddress) -> Bool {
+        address.family == family && address.leftAligned & Self.mask(length) == bits
+    }
+
+    /// Whether every address of `other` lies in this prefix; true for the same prefix.
+    package func contains(_ other: Prefix) -> Bool {
+        other.family == family && other.length >= length && other.bits & Self.mask(length) == bits
+    }
+
+    package func overlaps(_ other: Prefix) -> Bool { contains(other) || other.contains(self) }
+}
+
+extension Prefix: Comparable {
+    /// IPv4 before IPv6, then by address, then shorter first.
+    package static func < (a: Self, b: Self) -> Bool {
+        (a.family.rawValue, a.bits, a.length) < (b.family.rawValue, b.bits, b.length)
+    }
+}
+
+extension Prefix: CustomStringConvertible {
+    package var description: String { "\(address)/\(length)" }
+}

@@ -1,0 +1,19 @@
+import Dispatch
+
+/// The executor of a loop: an actor whose jobs run on one private serial queue, together with its Dispatch sources.
+///
+/// A loop returns `executor.asUnownedSerialExecutor()` as its `unownedExecutor` and makes its sources on
+/// `executor.queue`: their handlers then touch the actor's state without a hop, and the runtime checks that they may.
+/// (`DispatchSerialQueue`, which is such an executor, does not exist on Linux.)
+package final class LoopExecutor: SerialExecutor {
+    package let queue: DispatchQueue
+
+    package init(label: String) { queue = DispatchQueue(label: label) }
+
+    package func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+    }
+
+    package func checkIsolated() { dispatchPrecondition(condition: .onQueue(queue)) }
+}
