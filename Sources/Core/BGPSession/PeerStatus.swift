@@ -26,6 +26,26 @@ package struct PeerStatus: Sendable, Hashable {
     package var keepaliveRemaining: Duration?
     /// Until a connection is tried again, or until the back-off after an error is over.
     package var retryRemaining: Duration?
+
+    package init(
+        state: PeerState, since: Instant?, isStopped: Bool, lastError: SessionError?, negotiated: Negotiated?,
+        uptime: Duration?, received: MessageCounters, sent: MessageCounters, establishedCount: UInt64, flaps: UInt64,
+        holdRemaining: Duration?, keepaliveRemaining: Duration?, retryRemaining: Duration?
+    ) {
+        self.state = state
+        self.since = since
+        self.isStopped = isStopped
+        self.lastError = lastError
+        self.negotiated = negotiated
+        self.uptime = uptime
+        self.received = received
+        self.sent = sent
+        self.establishedCount = establishedCount
+        self.flaps = flaps
+        self.holdRemaining = holdRemaining
+        self.keepaliveRemaining = keepaliveRemaining
+        self.retryRemaining = retryRemaining
+    }
 }
 
 /// What went wrong last with a peer.
