@@ -127,7 +127,8 @@ extension Configuration {
         if let client, client.value, let own = context.asn, let asn, asn.value != own {
             problems.error(
                 client.mark,
-                "only internal peers can be clients of a route reflector; remove routeReflectorClient, or write asn: internal"
+                "only internal peers can be clients of a route reflector;"
+                    + " remove routeReflectorClient, or write asn: internal"
             )
         }
         return LocatedPeer(settings: peer, nameMark: name?.mark ?? address.mark, addressMark: address.mark)
@@ -191,7 +192,8 @@ extension Configuration {
         if let importMark, peer.importPolicy == .all {
             problems.error(
                 importMark,
-                "import: all would let the peer write any route into this node's kernel; write cluster, or set fib.enabled: false"
+                "import: all would let the peer write any route into this node's kernel;"
+                    + " write cluster, or set fib.enabled: false"
             )
         }
         if let exportMark, peer.exportPolicy == .all, !peer.routeReflectorClient {
@@ -225,12 +227,14 @@ extension Configuration {
             if let other = earlier.first(where: { $0.settings.address == peer.settings.address }) {
                 problems.error(
                     peer.addressMark,
-                    "the address \(peer.settings.address) already belongs to the peer in line \(other.addressMark.line); remove one of them"
+                    "the address \(peer.settings.address) already belongs to the peer in line"
+                        + " \(other.addressMark.line); remove one of them"
                 )
             } else if let other = earlier.first(where: { $0.settings.name == peer.settings.name }) {
                 problems.error(
                     peer.nameMark,
-                    "the name \"\(peer.settings.name)\" already belongs to the peer in line \(other.nameMark.line); choose another"
+                    "the name \"\(peer.settings.name)\" already belongs to the peer in line \(other.nameMark.line);"
+                        + " choose another"
                 )
             }
         }

@@ -16,7 +16,8 @@ extension Configuration {
         let problems = ProblemCollector(file: file)
         let (root, faults) = YAMLParser.parse(text)
         for fault in faults { problems.error(fault.mark, fault.message) }
-        // Without a tree, or with a broken one, every key would be reported as missing: the YAML has to be mended first.
+        // Without a tree, or with a broken one, every key would be reported as missing: the YAML has to be
+        // mended first.
         guard root != nil || faults.isEmpty else { return (nil, problems.sorted) }
         let empty = YAMLNode(content: .mapping([]), mark: .start)
         let configuration = read(ConfigurationSection(root ?? empty, path: "", problems: problems), hostname: hostname)

@@ -95,7 +95,8 @@ struct ConfigurationSection {
         }
     }
 
-    /// Reports the keys that were never asked for. `unsupported` are keys of a later version: why they may not be ignored.
+    /// Reports the keys that were never asked for. `unsupported` are keys of a later version: why they may not
+    /// be ignored.
     func finish(unsupported: [String: String] = [:]) {
         for entry in entries where !known.contains(entry.key) {
             if let consequence = unsupported[entry.key] {

@@ -33,7 +33,8 @@ struct PrefixChecks {
             } else if cidr.value.isDefault {
                 problems.warning(
                     cidr.mark,
-                    "\(cidr.value) contains every address, so peers could announce any prefix; write the cluster's prefixes"
+                    "\(cidr.value) contains every address, so peers could announce any prefix;"
+                        + " write the cluster's prefixes"
                 )
             } else if clusterCIDRs.prefix(index).contains(where: { $0.value == cidr.value }) {
                 problems.error(cidr.mark, "\(cidr.value) is listed twice; remove it")
@@ -55,12 +56,14 @@ struct PrefixChecks {
         if !clusterCIDRs.contains(where: { $0.value.contains(cidr.value) }) {
             problems.error(
                 cidr.mark,
-                "\(cidr.value) lies in none of clusterCIDRs, so other nodes would refuse it; add it, or its supernet, there"
+                "\(cidr.value) lies in none of clusterCIDRs, so other nodes would refuse it;"
+                    + " add it, or its supernet, there"
             )
         } else if !imports.lengths(cidr.value.family).contains(Int(cidr.value.length)) {
             problems.warning(
                 cidr.mark,
-                "/\(cidr.value.length) is outside the lengths in import, so nodes with this file refuse it; change import.\(cidr.value.family)"
+                "/\(cidr.value.length) is outside the lengths in import, so nodes with this file refuse it;"
+                    + " change import.\(cidr.value.family)"
             )
         }
     }

@@ -2,7 +2,8 @@ import CYAML
 
 /// Reads one YAML document into a tree with libyaml.
 ///
-/// What a configuration does not need is refused, because it makes files that mean something else than they show: anchors
+/// What a configuration does not need is refused, because it makes files that mean something else than they
+/// show: anchors
 /// and aliases, several documents, duplicate keys. Tags are ignored. Depth and size are bounded.
 struct YAMLParser: ~Copyable {
     /// Longest text, in bytes.
