@@ -4,8 +4,8 @@ import NetTypes
 import Netlink
 
 /// Owner of the kernel's routes: the mirror of what is installed, and the way to what is desired.
-package actor KernelLoop {
-    let executor = LoopExecutor(label: "martlet.kernel")
+package actor KernelLoop: Loop {
+    package nonisolated let executor = LoopExecutor(label: "martlet.kernel")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     let configuration: KernelConfiguration

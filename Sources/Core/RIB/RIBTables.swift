@@ -5,7 +5,7 @@ import NetTypes
 ///
 /// One value with one owner. It knows nothing of sessions or of the kernel: updates come in, changes of the Loc-RIB and
 /// packed UPDATEs go out, in portions that the caller bounds.
-package struct RIB: ~Copyable {
+package struct RIBTables: ~Copyable {
     var context: Context
     var ipv4: FamilyRIB<IPv4Key>
     var ipv6: FamilyRIB<IPv6Key>
