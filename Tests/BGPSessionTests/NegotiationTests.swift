@@ -59,7 +59,7 @@ import Testing
         let result = try negotiated(.test(autonomousSystem: 23456, capabilities: [capability]), configuration)
         #expect(result.fourOctetAS && result.decodeContext.fourOctetAS)
         #expect(result.peerAS.rawValue == 4_200_000_001)
-        #expect(try !negotiated(.test(capabilities: [])).decodeContext.fourOctetAS)
+        #expect(try negotiated(.test(capabilities: [])).decodeContext.fourOctetAS == false)
         #expect(answer(.test(autonomousSystem: 23456, capabilities: []), configuration).0 == "send #1 2.2 00005ba0")
     }
 

@@ -52,7 +52,7 @@ import Testing
             let pair = world.sessions
             #expect(pair.0 != nil && pair.0 == pair.1, "seed \(seed): \(pair)")
             #expect(world.downs.map(\.kind) == [.replaced], "seed \(seed)")
-            #expect(world.downs.allSatisfy(\.keepsRoutes))
+            #expect(world.downs.map(\.keepsRoutes) == [true], "seed \(seed)")
         }
     }
 }

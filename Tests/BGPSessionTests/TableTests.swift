@@ -26,28 +26,32 @@ import Testing
         .routeRefresh(RouteRefresh(afi: 1, safi: 1)),
     ]
 
-    private static let events: [(String, @Sendable (inout Rig) -> [String])] =
-        messages.map { message in ("received \(message.name)", { $0.received(message, on: 1) }) } + [
-            ("start", { $0.start() }), ("stop", { $0.stop(nil) }),
-            ("stop with Cease", { $0.stop(NotificationMessage(6, 2)) }), ("accepted", { $0.accepted() }),
-            ("connected", { $0.connected(1) }), ("connectFailed", { $0.refused(1) }), ("closed", { $0.closed(1) }),
-            ("malformed", { $0.malformed(NotificationMessage(1, 1), on: 1) }), ("tick", { $0.tick() }),
-            ("next deadline", { $0.next().1 }),
-            (
-                "long silence",
-                {
-                    $0.wait(.seconds(1000))
-                    return $0.tick()
-                }
-            ),
-            (
-                "unread input",
-                {
-                    $0.wait(.seconds(1000))
-                    return $0.tick(unreadInput: true)
-                }
-            ),
-            ("event of an unknown connection", { $0.received(.keepalive, on: 99) }),
+    private struct Step: Sendable {
+        let name: String
+        let run: @Sendable (inout Rig) -> [String]
+
+        init(_ name: String, _ run: @escaping @Sendable (inout Rig) -> [String]) {
+            self.name = name
+            self.run = run
+        }
+
+        static func silence(_ name: String, unreadInput: Bool) -> Self {
+            Self(name) { rig in
+                rig.wait(.seconds(1000))
+                return rig.tick(unreadInput: unreadInput)
+            }
+        }
+    }
+
+    private static let steps: [Step] =
+        messages.map { message in Step("received \(message.name)") { $0.received(message, on: 1) } } + [
+            Step("start") { $0.start() }, Step("stop") { $0.stop(nil) },
+            Step("stop with Cease") { $0.stop(NotificationMessage(6, 2)) }, Step("accepted") { $0.accepted() },
+            Step("connected") { $0.connected(1) }, Step("connectFailed") { $0.refused(1) },
+            Step("closed") { $0.closed(1) }, Step("malformed") { $0.malformed(NotificationMessage(1, 1), on: 1) },
+            Step("tick") { $0.tick() }, Step("next deadline") { $0.next().1 },
+            .silence("silence", unreadInput: false), .silence("unread input", unreadInput: true),
+            Step("event of an unknown connection") { $0.received(.keepalive, on: 99) },
         ]
 
     @Test func `each state is reached`() {
@@ -56,9 +60,9 @@ import Testing
 
     @Test func `any three events in any state close a connection at most once and keep status and actions in step`() {
         for state in PeerState.allCases {
-            for first in Self.events {
-                for second in Self.events {
-                    for third in Self.events {
+            for first in Self.steps {
+                for second in Self.steps {
+                    for third in Self.steps {
                         check(state, [first, second, third])
                     }
                 }
@@ -66,28 +70,28 @@ import Testing
         }
     }
 
-    private func check(_ state: PeerState, _ events: [(String, @Sendable (inout Rig) -> [String])]) {
+    private func check(_ state: PeerState, _ steps: [Step]) {
         var rig = rig(in: state)
         var shown = state
         var up = state == .established ? 1 : 0
         var closed: Set<String> = []
-        for event in events {
-            for line in event.1(&rig) {
+        for step in steps {
+            for line in step.run(&rig) {
                 if line.hasPrefix("close ") {
-                    #expect(closed.insert(line).inserted, "\(line) twice: \(state), \(events.map(\.0))")
+                    #expect(closed.insert(line).inserted, "\(line) twice: \(state), \(steps.map(\.name))")
                 }
                 let isLate = line.hasPrefix("send ") && closed.contains("close " + line.split(separator: " ")[1])
-                #expect(!isLate, "\(line) after close: \(state), \(events.map(\.0))")
+                #expect(!isLate, "\(line) after close: \(state), \(steps.map(\.name))")
                 if line.hasPrefix("established ") { up += 1 }
                 if line.hasPrefix("down ") { up -= 1 }
-                #expect((0...1).contains(up), "\(line): \(state), \(events.map(\.0))")
+                #expect((0...1).contains(up), "\(line): \(state), \(steps.map(\.name))")
                 if line.hasPrefix("\(shown) -> ") {
                     shown = PeerState.allCases.first { line.hasSuffix("-> \($0)") } ?? shown
                 }
             }
         }
-        #expect(rig.status.state == shown, "\(state), \(events.map(\.0))")
-        #expect((rig.status.state == .established) == (up == 1), "\(state), \(events.map(\.0))")
+        #expect(rig.status.state == shown, "\(state), \(steps.map(\.name))")
+        #expect((rig.status.state == .established) == (up == 1), "\(state), \(steps.map(\.name))")
         #expect(rig.peer.connections.count <= 2)
     }
 
