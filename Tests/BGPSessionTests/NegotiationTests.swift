@@ -15,7 +15,7 @@ import Testing
     }
 
     private func negotiated(_ open: Open, _ configuration: PeerConfiguration = .test()) throws -> Negotiated {
-        try Negotiated(ours: configuration.open(RestartState()), theirs: open, configuration)
+        try Negotiated(open, sent: configuration.open(RestartState()).capabilities, configuration)
     }
 
     @Test func `a wrong AS is named with what was configured`() {
@@ -98,7 +98,9 @@ import Testing
     @Test func `the OPEN says what survived our restart`() throws {
         var rig = Rig(.test(gracefulRestart: .init(restartTime: 60_000)))
         rig.peer.restartState = RestartState(restarted: true, forwardingPreserved: .ipv6)
-        _ = rig.peer.start(at: rig.now)
+        rig.peer.restartState.restarted = false
+        _ = rig.start()
+        rig.peer.restartState.restarted = true
         let actions = rig.peer.connected(ConnectionID(rawValue: 1), at: rig.now)
         guard case .send(_, .open(let open)) = actions.first else {
             Issue.record("no OPEN in \(actions)")

@@ -188,4 +188,25 @@ import Testing
         #expect(rig.status.sent.open == 1 && rig.status.sent.keepalive == 1 && rig.status.sent.update == 3)
         #expect(rig.status.received.total == 3)
     }
+
+    @Test func `each change of state says why`() {
+        var rig = Rig()
+        var reasons: [String] = []
+        func note(_ actions: [PeerAction]) {
+            for case .stateChanged(_, _, let reason) in actions { reasons.append(reason) }
+        }
+        let first = ConnectionID(rawValue: 1)
+        note(rig.peer.start(at: rig.now))
+        note(rig.peer.accepted(at: rig.now).1)
+        note(rig.peer.received(.open(.test()), on: ConnectionID(rawValue: 2), at: rig.now))
+        note(rig.peer.received(.keepalive, on: ConnectionID(rawValue: 2), at: rig.now))
+        note(rig.peer.closed(ConnectionID(rawValue: 2), reason: "connection reset by peer", at: rig.now))
+        note(rig.peer.stop(nil, at: rig.now))
+        note(rig.peer.received(.keepalive, on: first, at: rig.now))
+        #expect(
+            reasons == [
+                "started", "the peer has connected", "OPEN received", "KEEPALIVE received", "connection reset by peer",
+                "stopped",
+            ])
+    }
 }

@@ -93,6 +93,9 @@ import Testing
         #expect(rig.status.state == shown, "\(state), \(steps.map(\.name))")
         #expect((rig.status.state == .established) == (up == 1), "\(state), \(steps.map(\.name))")
         #expect(rig.peer.connections.count <= 2)
+        let listens = rig.status.state == .active && rig.peer.configuration.passive
+        let lives = !rig.peer.connections.isEmpty || rig.peer.nextDeadline != nil
+        #expect(lives || listens || rig.status.isStopped, "stuck: \(state), \(steps.map(\.name))")
     }
 
     @Test func `an unexpected message is answered with the code of the state and its type`() {
