@@ -4,8 +4,8 @@ import NetTypes
 /// The state machine of one TCP connection (RFC 4271 section 8.2.2). Pure: an event and the time in, effects out.
 ///
 /// What concerns more than one connection (ConnectRetry, back-off, collisions) is `Peer`'s. Two things differ from the
-/// letter of the RFC. In OpenConfirm our KEEPALIVE is withheld until `Peer` says `release`, because the KEEPALIVE is what
-/// lets the other side establish a connection that a collision may yet decide against. And an UPDATE in OpenConfirm
+/// letter of the RFC. In OpenConfirm our KEEPALIVE is withheld until `Peer` says `release`, because the KEEPALIVE is
+/// what lets the other side establish a connection that a collision may yet decide against. And an UPDATE in OpenConfirm
 /// stands for the KEEPALIVE it overtook, because real speakers send that (BIRD accepts it too).
 struct Connection: Sendable {
     enum Event: Sendable {

@@ -52,7 +52,7 @@ extension Peer {
         switch mode {
         case .stopped: return reject(.connectionRejected)
         case .backOff:
-            // Without NOTIFICATION: others punish themselves for one with a long wait, and ours may be over in a second.
+            // Without NOTIFICATION: others answer one with a long wait, and ours may be over in a second.
             return reject(nil)
         case .running: break
         }
