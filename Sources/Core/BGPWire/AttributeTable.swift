@@ -92,7 +92,8 @@ package struct AttributeRow: Sendable, BitwiseCopyable {
     }
 }
 
-/// The attributes that are checked (RFC 7606 section 7, and the RFC of each). All others are passed on or dropped by their flags.
+/// The attributes that are checked (RFC 7606 section 7, and the RFC of each). All others are passed on or dropped by
+/// their flags.
 package enum AttributeTable {
     private typealias Flags = AttributeFlags
 
@@ -112,7 +113,8 @@ package enum AttributeTable {
         AttributeRow(16, "EXTENDED_COMMUNITIES", Flags.optionalTransitive, .treatAsWithdraw, .multiple(8)),
         AttributeRow(17, "AS4_PATH", Flags.optionalTransitive, .attributeDiscard, .as4Path, .fromTwoOctetAS),
         AttributeRow(
-            18, "AS4_AGGREGATOR", Flags.optionalTransitive, .attributeDiscard, .aggregator(wide: true), .fromTwoOctetAS),
+            18, "AS4_AGGREGATOR", Flags.optionalTransitive, .attributeDiscard, .aggregator(wide: true),
+            .fromTwoOctetAS),
         AttributeRow(25, "IPV6_EXTENDED_COMMUNITIES", Flags.optionalTransitive, .treatAsWithdraw, .multiple(20)),
         AttributeRow(26, "AIGP", Flags.optional, .attributeDiscard, .multiple(1), .never),
         AttributeRow(32, "LARGE_COMMUNITIES", Flags.optionalTransitive, .treatAsWithdraw, .multiple(12)),
