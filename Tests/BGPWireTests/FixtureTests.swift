@@ -7,6 +7,8 @@ import Testing
 struct Transcript {
     var messages: [Message] = []
     var lines: [String] = []
+    /// The stream ended with an error, which nobody would encode.
+    var isMalformed = false
 
     /// Feeds `bytes` in pieces of `size` octets.
     init(_ bytes: [UInt8], chunk size: Int = .max, in context: DecodeContext) {
@@ -29,6 +31,7 @@ struct Transcript {
             }
             return true
         } catch {
+            isMalformed = true
             lines.append("error \(error.code).\(error.subcode) \(error)")
             return false
         }
@@ -69,10 +72,10 @@ extension DecodeContext {
     @Test func `encoding gives the bytes`() throws {
         for fixture in try Self.fixtures.get() {
             let context = DecodeContext(fixture)
+            let transcript = Transcript(fixture.bytes, in: context)
+            guard !transcript.isMalformed else { continue }
             var writer = ByteWriter()
-            for message in Transcript(fixture.bytes, in: context).messages {
-                message.encode(into: &writer, in: context)
-            }
+            for message in transcript.messages { message.encode(into: &writer, in: context) }
             if let reason = fixture.decodeOnly {
                 #expect(writer.bytes != fixture.bytes, "\(fixture) could be tested both ways, but says: \(reason)")
             } else {

@@ -145,7 +145,7 @@ struct Flaw {
     var reason: String
 
     static func length(_ found: Int, wanted: String) -> Self {
-        Self(subcode: lengthSubcode, reason: "has \(found) octets, needs \(wanted)")
+        Self(subcode: lengthSubcode, reason: "has \(found) octet\(found == 1 ? "" : "s"), needs \(wanted)")
     }
 }
 
@@ -160,6 +160,9 @@ extension AttributeRow {
         case .origin: return originFlaw(value, bytes)
         case .asPath:
             let width = context.fourOctetAS ? 4 : 2
+            guard count > 0 || !context.isExternal else {
+                return Flaw(subcode: subcode, reason: "is empty, but an external peer puts its own AS there")
+            }
             return ASPath.flaw(value, bytes, width: width, allowsConfederation: !context.isExternal).map {
                 Flaw(subcode: subcode, reason: $0)
             }
