@@ -80,7 +80,10 @@ package final class GoBGPRouter: Router {
 
     private func change(_ verb: String, _ prefix: String) throws {
         let family = prefix.contains(":") ? "ipv6" : "ipv4"
-        try namespace.require("gobgp", "global", "rib", verb, "-a", family, prefix)
+        let hop = family == "ipv6" ? configuration.nextHopIPv6.map { ["nexthop", $0] } ?? [] : []
+        let command = ["gobgp", "global", "rib", verb, "-a", family, prefix] + hop
+        let finished = try namespace.run(command)
+        guard finished.succeeded else { throw LabError(command: command, finished: finished) }
     }
 
     package func shutDown(_ neighbor: String, message: String) throws {

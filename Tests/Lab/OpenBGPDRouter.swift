@@ -13,6 +13,11 @@ package final class OpenBGPDRouter: Router, @unchecked Sendable {
         self.namespace = namespace
         self.directory = directory
         self.configuration = configuration
+        // For IPv6 routes on a session over IPv4 it takes the first IPv6 address of loopback, whatever the session runs over.
+        if let hop = configuration.nextHopIPv6 {
+            try must(["ip", "-n", namespace.name, "address", "delete", "::1/128", "dev", "lo"])
+            try must(["ip", "-n", namespace.name, "address", "add", "\(hop)/128", "dev", "lo"])
+        }
         let bgpd = try requireProgram("/usr/sbin/bgpd", package: "openbgpd")
         try makeDirectory(directory)
         try writeFile("\(directory)/bgpd.conf", Self.text(configuration, directory), mode: 0o600)

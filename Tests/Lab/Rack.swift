@@ -99,13 +99,15 @@ package final class Rack: Sendable {
 
     /// The configuration of a router that peers with every node of the rack.
     package func routerConfiguration(tor: Int = 0, asn: UInt32? = nil, passive: Bool = false) -> RouterConfiguration {
-        RouterConfiguration(
+        var configuration = RouterConfiguration(
             asn: asn ?? Self.torASN(tor), routerID: "192.0.2.\(200 + tor)",
             neighbors: nodes.indices.map {
                 Neighbor(
                     name: Self.nodeName($0), address: link(tor: tor, node: $0).nodeIPv4, asn: Self.nodeASN($0),
                     passive: passive)
             })
+        configuration.nextHopIPv6 = link(tor: tor, node: 0).routerIPv6
+        return configuration
     }
 
     /// Starts a router of the given make on top of the rack.

@@ -23,6 +23,8 @@ package struct RouterConfiguration: Sendable {
     package var neighbors: [Neighbor]
     /// Prefixes it originates.
     package var networks: [String] = []
+    /// The next hop of its IPv6 routes, for those who cannot find one for a session over IPv4 (GoBGP, OpenBGPD).
+    package var nextHopIPv6: String?
     /// Seconds.
     package var holdTime = 90
     /// Reflects routes between its internal neighbours, with itself as the next hop.
