@@ -46,8 +46,8 @@ package struct RouterConfiguration: Sendable {
     func networks(_ family: String) -> [String] { networks.filter { $0.contains(":") == (family == "ipv6") } }
 }
 
-/// A BGP router in a namespace, driven and asked only through its own configuration file and CLI.
-package protocol Router: AnyObject, Sendable {
+/// A BGP speaker in a namespace, driven and asked only through its own configuration file and CLI.
+package protocol Speaker: AnyObject, Sendable {
     /// The implementation's name: FRR, BIRD, GoBGP, OpenBGPD, Martlet.
     var kind: String { get }
     var namespace: Namespace { get }
@@ -55,12 +55,6 @@ package protocol Router: AnyObject, Sendable {
     func state(of neighbor: String) throws -> String
     /// Prefixes that it accepted from a neighbour.
     func accepted(from neighbor: String) throws -> Set<String>
-    /// Originates one more prefix.
-    func announce(_ prefix: String) throws
-    /// Stops to originate a prefix.
-    func withdraw(_ prefix: String) throws
-    /// Ends the session administratively with a text for the other side (RFC 9003).
-    func shutDown(_ neighbor: String, message: String) throws
     /// The end of the logs.
     var logTail: String { get }
     /// Ends it as its service manager would.
@@ -71,7 +65,17 @@ package protocol Router: AnyObject, Sendable {
     func keep()
 }
 
-extension Router {
+/// A speaker that can be told to originate and to withdraw while it runs.
+package protocol Router: Speaker {
+    /// Originates one more prefix.
+    func announce(_ prefix: String) throws
+    /// Stops to originate a prefix.
+    func withdraw(_ prefix: String) throws
+    /// Ends the session administratively with a text for the other side (RFC 9003).
+    func shutDown(_ neighbor: String, message: String) throws
+}
+
+extension Speaker {
     /// Waits until the session with `neighbor` is established, from this router's point of view.
     package func waitEstablished(_ neighbor: String, within seconds: Double = 20) throws {
         try eventually(
