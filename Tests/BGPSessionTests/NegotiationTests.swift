@@ -21,7 +21,8 @@ import Testing
     @Test func `a wrong AS is named with what was configured`() {
         let (sent, text) = answer(.test(autonomousSystem: 65002))
         #expect(sent == "send #1 2.2 0000fdea")
-        #expect(text == "NOTIFICATION 2.2 (OPEN, bad peer AS) sent: peer says AS 65002, configured 65001")
+        #expect(
+            text == "NOTIFICATION 2.2 (OPEN Message Error / Bad Peer AS) sent: peer says AS 65002, configured 65001")
     }
 
     @Test func `hold times of one and two seconds are refused`() {
@@ -130,12 +131,5 @@ import Testing
             }
             #expect(open == rig.peer.configuration.open(RestartState()))
         }
-    }
-
-    @Test func `the text of a shutdown is quoted without control characters`() {
-        let shutdown = NotificationMessage(6, 2, [4] + Array("a\nb\u{1b}zz".utf8))
-        #expect(shutdown.words == "NOTIFICATION 6.2 (cease, administrative shutdown) \"a b \"")
-        #expect(NotificationMessage(6, 2, [255, 65]).words == "NOTIFICATION 6.2 (cease, administrative shutdown)")
-        #expect(NotificationMessage(99, 9).words == "NOTIFICATION 99.9 (unknown code)")
     }
 }

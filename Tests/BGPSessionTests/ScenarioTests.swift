@@ -17,7 +17,7 @@ import Testing
         let shutdown = Message.notification(NotificationMessage(6, 2, [5] + Array("spine".utf8)))
         #expect(rig.received(shutdown, on: 1) == ["close #1", "down notificationReceived", "Established -> Active"])
         #expect(rig.status.lastError?.direction == .received)
-        let text = "NOTIFICATION 6.2 (cease, administrative shutdown) \"spine\" received"
+        let text = "NOTIFICATION 6.2 (Cease / Administrative Shutdown: \"spine\") received"
         #expect(rig.status.lastError?.text == text)
         #expect(rig.status.flaps == 1)
     }

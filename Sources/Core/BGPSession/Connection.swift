@@ -5,8 +5,8 @@ import NetTypes
 ///
 /// What concerns more than one connection (ConnectRetry, back-off, collisions) is `Peer`'s. Two things differ from the
 /// letter of the RFC. In OpenConfirm our KEEPALIVE is withheld until `Peer` says `release`, because the KEEPALIVE is
-/// what lets the other side establish a connection that a collision may yet decide against. And an UPDATE in OpenConfirm
-/// stands for the KEEPALIVE it overtook, because real speakers send that (BIRD accepts it too).
+/// what lets the other side establish a connection that a collision may yet decide against. And an UPDATE in
+/// OpenConfirm stands for the KEEPALIVE it overtook, because real speakers send that (BIRD accepts it too).
 struct Connection: Sendable {
     enum Event: Sendable {
         /// Begins: an outgoing connection asks for TCP, an incoming one has it.

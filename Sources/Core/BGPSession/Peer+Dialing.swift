@@ -50,7 +50,7 @@ extension Peer {
     /// Takes a connection of the peer, or refuses it.
     mutating func admit(at now: Instant) -> ConnectionID {
         switch mode {
-        case .stopped: return reject(.connectionRejected)
+        case .stopped: return reject(.cease(.connectionRejected))
         case .backOff:
             // Without NOTIFICATION: others answer one with a long wait, and ours may be over in a second.
             return reject(nil)
