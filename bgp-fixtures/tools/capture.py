@@ -14,7 +14,7 @@ SPEAKER, PEER, SPEAKER_AS, PEER_AS = "10.99.0.1", "10.99.0.2", 65000, 64601
 V4, V6, TEXT = "10.244.1.0/24", "fd00:10:244:1::/64", "rack move ticket 42"
 OUT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "captures")
 CLONE_NEWNET = 0x40000000
-HOME_NS = f"/proc/{PID}/fd/{os.open("/proc/self/ns/net", os.O_RDONLY)}"
+HOME_NS = f"/proc/{PID}/fd/%d" % os.open("/proc/self/ns/net", os.O_RDONLY)
 
 
 def run(*command, check=True):
