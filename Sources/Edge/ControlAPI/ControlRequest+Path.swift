@@ -6,6 +6,8 @@ package struct ControlRequestError: Error, Sendable, Equatable {
     package let status: Int
     /// What is wrong, for a person.
     package let message: String
+
+    package init(status: Int, message: String) { (self.status, self.message) = (status, message) }
 }
 
 extension ControlRequest {

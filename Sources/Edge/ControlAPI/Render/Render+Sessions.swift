@@ -110,8 +110,11 @@ extension Render {
 
     private static func facts(_ session: SessionDocument) -> String {
         let since = Printable.duration(session.uptimeSeconds ?? session.sinceSeconds)
+        let (ups, downs) = (session.establishedCount, session.dropCount)
         let history =
-            "came up \(Printable.count(session.establishedCount, "time")), went down \(Printable.count(session.dropCount, "time"))"
+            ups == 0
+            ? "never was up"
+            : "came up \(Printable.count(ups, "time")), went down \(Printable.count(downs, "time"))"
         var facts = [("State", "\(word(session.state)) for \(since); \(history)")]
         if let error = session.lastError {
             let codes = [error.code, error.subcode].compactMap { $0.map { String($0) } }.joined(separator: "/")
@@ -145,8 +148,8 @@ extension Render {
         guard !session.families.isEmpty else { return "" }
         var table = TextTable(
             [
-                .left("FAMILY"), .right("RECEIVED"), .right("ACCEPTED"), .right("REJECTED"), .right("BEST"),
-                .right("ADVERTISED"), .right("STALE"), .left("END-OF-RIB"),
+                .left("FAMILY"), .left("NEGOTIATED"), .right("RECEIVED"), .right("ACCEPTED"), .right("REJECTED"),
+                .right("BEST"), .right("ADVERTISED"), .right("STALE"), .left("END-OF-RIB"),
             ], indent: "  ")
         for family in session.families {
             let markers = [family.endOfRIBReceived ? "received" : nil, family.endOfRIBSent ? "sent" : nil]
@@ -154,7 +157,8 @@ extension Render {
                 family.received, family.accepted, family.rejected, family.best, family.advertised, family.stale,
             ]
             let end = markers.compactMap { $0 }.joined(separator: ", ")
-            table.add([short(family.family)] + numbers.map { String($0) } + [end.isEmpty ? "none" : end])
+            let name = [short(family.family), family.negotiated ? "yes" : "no"]
+            table.add(name + numbers.map { String($0) } + [end.isEmpty ? "none" : end])
         }
         return table.text
     }
