@@ -6,17 +6,12 @@ import NetTypes
 import Netlink
 
 /// Owner of the kernel's routes: the mirror of what is installed, and the way to what is desired.
-<<<<<<< HEAD
-package actor KernelLoop: Loop {
-    package nonisolated let executor = LoopExecutor(label: "martlet.kernel")
-=======
 ///
 /// All work is done in turns of a few milliseconds on the loop's queue, so that questions are answered in between. The
 /// mirror follows the kernel's notifications in the kernel's order; it is read as a whole at the start, when notifications
 /// were lost, when a link that we use went away, and every minute for safety.
-package actor KernelLoop {
-    private let executor = LoopExecutor(label: "martlet.kernel")
->>>>>>> kernel
+package actor KernelLoop: Loop {
+    package nonisolated let executor = LoopExecutor(label: "martlet.kernel")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     let configuration: KernelConfiguration
