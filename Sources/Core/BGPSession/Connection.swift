@@ -4,14 +4,15 @@ import NetTypes
 /// The state machine of one TCP connection (RFC 4271 section 8.2.2). Pure: an event and the time in, effects out.
 ///
 /// What concerns more than one connection (ConnectRetry, back-off, collisions) is `Peer`'s. Two things differ from the
-/// letter of the RFC. In OpenConfirm our KEEPALIVE is withheld until `Peer` says `release`, because the KEEPALIVE is what
-/// lets the other side establish a connection that a collision may yet decide against. And an UPDATE in OpenConfirm
+/// letter of the RFC. In OpenConfirm our KEEPALIVE is withheld until `Peer` says `release`, because the KEEPALIVE is
+/// what lets the other side establish a connection that a collision may yet decide against. And an UPDATE in OpenConfirm
 /// stands for the KEEPALIVE it overtook, because real speakers send that (BIRD accepts it too).
 struct Connection: Sendable {
     enum Event: Sendable {
         /// Begins: an outgoing connection asks for TCP, an incoming one has it.
         case start
-        case connected
+        /// TCP is up; the OPEN to send.
+        case connected(Open)
         case connectFailed(String)
         case received(Message)
         /// Bytes that are no message; the NOTIFICATION that says so.
@@ -57,19 +58,16 @@ struct Connection: Sendable {
     var isWithheld: Bool { state == .openConfirm && !released }
 
     private let configuration: PeerConfiguration
-    private let ourOpen: Open
+    private var sentCapabilities: [Capability] = []
     private var random: SplitMix
     private var released = false
     /// The peer's KEEPALIVE came while ours was withheld.
     private var confirmed = false
 
-    init(
-        _ id: ConnectionID, _ direction: Direction, _ configuration: PeerConfiguration, open: Open, random: SplitMix
-    ) {
+    init(_ id: ConnectionID, _ direction: Direction, _ configuration: PeerConfiguration, random: SplitMix) {
         self.id = id
         self.direction = direction
         self.configuration = configuration
-        self.ourOpen = open
         self.random = random
     }
 
@@ -79,7 +77,7 @@ struct Connection: Sendable {
         case (.idle, .start): begin()
         case (.idle, _): []
 
-        case (.connect, .connected), (.active, .connected): sendOpen(at: now)
+        case (.connect, .connected(let open)), (.active, .connected(let open)): send(open, at: now)
         case (.connect, .connectFailed(let reason)), (.active, .connectFailed(let reason)),
             (.connect, .closed(let reason)), (.active, .closed(let reason)):
             end(Failure(.connectFailed, reason))
@@ -145,16 +143,17 @@ extension Connection {
         return direction == .outgoing ? [.connect] : []
     }
 
-    private mutating func sendOpen(at now: Instant) -> [Effect] {
+    private mutating func send(_ open: Open, at now: Instant) -> [Effect] {
         state = .openSent
+        sentCapabilities = open.capabilities
         timers.start(.hold, after: Self.openTime, at: now)
-        return [.send(.open(ourOpen))]
+        return [.send(.open(open))]
     }
 
     private mutating func accept(_ open: Open, at now: Instant) -> [Effect] {
         let result: Negotiated
         do throws(OpenRefusal) {
-            result = try Negotiated(ours: ourOpen, theirs: open, configuration)
+            result = try Negotiated(open, sent: sentCapabilities, configuration)
         } catch {
             return refuse(error.notification, error.text)
         }

@@ -45,7 +45,8 @@ struct Failure: Sendable, Hashable {
     }
 
     /// Errors of protocol or configuration come again at once when nothing is changed: they wait in Idle, longer each
-    /// time. A lost link, a peer that is busy, restarting or shut down is tried at the pace of ConnectRetry, and may call.
+    /// time. After a lost link, or when the peer is busy, restarting or shut down, it is tried at the pace of
+    /// ConnectRetry and may call.
     var needsBackOff: Bool {
         switch cause {
         case .connectFailed, .tcpClosed, .holdTimerExpired, .collision, .replaced, .administrative: false

@@ -17,10 +17,10 @@ extension NotificationMessage {
         return Self(5, subcode, [message.type])
     }
 
-    /// Received from a peer that is well configured but not ready: hold timer, shutdown, reset, collision (RFC 4486).
+    /// Received from a peer that is well configured but not ready: hold timers, shutdown, reset, collision (RFC 4486).
     var isTransient: Bool {
         switch (code, subcode) {
-        case (4, _), (6, 2...7): true
+        case (4, _), (8, _), (6, 2...7): true
         default: false
         }
     }

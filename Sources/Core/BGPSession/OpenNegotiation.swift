@@ -35,17 +35,18 @@ extension PeerConfiguration {
 }
 
 extension Negotiated {
-    /// Compares the OPENs of both sides (RFC 4271 sections 4.2 and 6.2, RFC 4760, 6286, 6793).
-    init(ours: Open, theirs: Open, _ configuration: PeerConfiguration) throws(OpenRefusal) {
+    /// Compares the peer's OPEN with ours and with what is configured (RFC 4271 sections 4.2 and 6.2, RFC 4760, 6286,
+    /// 6793).
+    init(_ theirs: Open, sent: [Capability], _ configuration: PeerConfiguration) throws(OpenRefusal) {
         try Self.check(theirs, configuration)
         let families = configuration.families.intersection(theirs.families)
         guard !families.isEmpty else { throw .noCommonFamily(wanted: configuration.families) }
-        let hold = Duration.seconds(Int64(min(ours.holdTime, theirs.holdTime)))
+        let hold = Duration.seconds(Int64(min(configuration.offeredHoldTime, theirs.holdTime)))
         self.init(
             peerAS: theirs.asNumber, peerRouterID: theirs.routerID, fourOctetAS: theirs.hasFourOctetAS,
             families: families, holdTime: hold, keepaliveTime: Self.keepaliveTime(configuration.keepaliveTime, hold),
             isExternal: configuration.isExternal, routeRefresh: theirs.capabilities.contains(.routeRefresh),
-            peerGracefulRestart: theirs.gracefulRestart, sentCapabilities: ours.capabilities,
+            peerGracefulRestart: theirs.gracefulRestart, sentCapabilities: sent,
             peerCapabilities: theirs.capabilities)
     }
 

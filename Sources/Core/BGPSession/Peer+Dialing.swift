@@ -52,7 +52,7 @@ extension Peer {
         switch mode {
         case .stopped: return reject(.connectionRejected)
         case .backOff:
-            // Without NOTIFICATION: others punish themselves for one with a long wait, and ours may be over in a second.
+            // Without NOTIFICATION: others answer one with a long wait, and ours may be over in a second.
             return reject(nil)
         case .running: break
         }
@@ -64,7 +64,7 @@ extension Peer {
         for other in stale { drop(other, collision, at: now) }
         reason = "the peer has connected"
         handle(.start, on: id, at: now)
-        handle(.connected, on: id, at: now)
+        handle(.connected(configuration.open(restartState)), on: id, at: now)
         return id
     }
 

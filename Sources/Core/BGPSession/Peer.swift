@@ -89,7 +89,7 @@ extension Peer {
     /// TCP is up that `connect` asked for.
     package mutating func connected(_ id: ConnectionID, at now: Instant) -> [PeerAction] {
         reason = "TCP connection is up"
-        return turn(.connected, on: id, at: now)
+        return turn(.connected(configuration.open(restartState)), on: id, at: now)
     }
 
     /// TCP did not come up; the socket is released already, so no `close` follows.
@@ -201,8 +201,7 @@ extension Peer {
     mutating func newConnection(_ direction: Direction) -> ConnectionID {
         let id = newID()
         let jitter = SplitMix(seed: random.next())
-        let open = configuration.open(restartState)
-        connections.append(Connection(id, direction, configuration, open: open, random: jitter))
+        connections.append(Connection(id, direction, configuration, random: jitter))
         return id
     }
 

@@ -8,7 +8,7 @@ import RIB
 /// Its owner passes in what the sessions report, and takes out, in portions, changes for the kernel and bytes for the
 /// peers. Nothing here waits, reads a clock or fails.
 package struct Speaker: ~Copyable {
-    private var rib: RIB
+    private var rib: RIBTables
     private var peers: [PeerID: Record] = [:]
     private var originated: Set<Prefix> = []
     private let localAS: ASNumber
@@ -31,7 +31,7 @@ package struct Speaker: ~Copyable {
 
     /// `seed` keys the hash tables and should differ from process to process.
     package init(policy: ImportPolicy, maximumPaths: Int = 16, seed: UInt64, at now: Instant) {
-        rib = RIB(policy: policy, maximumPaths: maximumPaths, seed: seed)
+        rib = RIBTables(policy: policy, maximumPaths: maximumPaths, seed: seed)
         localAS = policy.localAS
         startTime = now
     }
@@ -116,15 +116,6 @@ package struct Speaker: ~Copyable {
     /// Takes at most `limit` changes of the Loc-RIB; `describing` false when nobody installs routes.
     package mutating func takeChanges(limit: Int, describing: Bool) -> [LocRIBChange] {
         rib.takeChanges(limit: limit, describing: describing)
-    }
-
-    /// Peers for which `takeMessages` has something.
-    package var peersWithMessages: [PeerID] { peers.keys.filter(hasMessages) }
-
-    private func hasMessages(_ id: PeerID) -> Bool {
-        guard let session = peers[id]?.session else { return false }
-        return !session.owesEndOfRIB.isEmpty
-            || session.negotiated.families.families.contains { rib.pendingCount($0, for: id) > 0 }
     }
 
     /// Packs UPDATEs for at most `limit` prefixes a family; empty when the peer knows everything. End-of-RIB follows the

@@ -78,8 +78,8 @@ extension ASPath {
         }
     }
 
-    /// The value of an AS_PATH whose numbers have `width` octets; what does not fit into two becomes AS_TRANS. Segments of
-    /// more than 255 numbers are split.
+    /// The value of an AS_PATH whose numbers have `width` octets; what does not fit into two becomes AS_TRANS. Segments
+    /// of more than 255 numbers are split.
     func encoded(width: Int) -> [UInt8] {
         var bytes: [UInt8] = []
         for segment in segments {

@@ -53,8 +53,8 @@ extension AttributeFields {
 }
 
 extension PathAttributes {
-    /// The canonical form of `fields`; empty lists and nil are left out, an empty AS_PATH is not. Of unknown attributes with
-    /// one code the first is taken, and none that has a field of its own or a place outside.
+    /// The canonical form of `fields`; empty lists and nil are left out, an empty AS_PATH is not. Of unknown attributes
+    /// with one code the first is taken, and none that has a field of its own or a place outside.
     package init(_ fields: AttributeFields, nextHop: IPAddress, linkLocalNextHop: IPv6Address? = nil) {
         var values = fields.values
         for raw in fields.unknown where !Self.isReserved(raw.code) && !values.contains(where: { $0.code == raw.code }) {

@@ -92,7 +92,8 @@ package struct AttributeRow: Sendable, BitwiseCopyable {
     }
 }
 
-/// The attributes that are checked (RFC 7606 section 7, and the RFC of each). All others are passed on or dropped by their flags.
+/// The attributes that are checked (RFC 7606 section 7, and the RFC of each). All others are passed on or dropped by
+/// their flags.
 package enum AttributeTable {
     private typealias Flags = AttributeFlags
 
@@ -112,7 +113,8 @@ package enum AttributeTable {
         AttributeRow(16, "EXTENDED_COMMUNITIES", Flags.optionalTransitive, .treatAsWithdraw, .multiple(8)),
         AttributeRow(17, "AS4_PATH", Flags.optionalTransitive, .attributeDiscard, .as4Path, .fromTwoOctetAS),
         AttributeRow(
-            18, "AS4_AGGREGATOR", Flags.optionalTransitive, .attributeDiscard, .aggregator(wide: true), .fromTwoOctetAS),
+            18, "AS4_AGGREGATOR", Flags.optionalTransitive, .attributeDiscard, .aggregator(wide: true),
+            .fromTwoOctetAS),
         AttributeRow(25, "IPV6_EXTENDED_COMMUNITIES", Flags.optionalTransitive, .treatAsWithdraw, .multiple(20)),
         AttributeRow(26, "AIGP", Flags.optional, .attributeDiscard, .multiple(1), .never),
         AttributeRow(32, "LARGE_COMMUNITIES", Flags.optionalTransitive, .treatAsWithdraw, .multiple(12)),
@@ -143,7 +145,7 @@ struct Flaw {
     var reason: String
 
     static func length(_ found: Int, wanted: String) -> Self {
-        Self(subcode: lengthSubcode, reason: "has \(found) octets, needs \(wanted)")
+        Self(subcode: lengthSubcode, reason: "has \(found) octet\(found == 1 ? "" : "s"), needs \(wanted)")
     }
 }
 
@@ -158,6 +160,9 @@ extension AttributeRow {
         case .origin: return originFlaw(value, bytes)
         case .asPath:
             let width = context.fourOctetAS ? 4 : 2
+            guard count > 0 || !context.isExternal else {
+                return Flaw(subcode: subcode, reason: "is empty, but an external peer puts its own AS there")
+            }
             return ASPath.flaw(value, bytes, width: width, allowsConfederation: !context.isExternal).map {
                 Flaw(subcode: subcode, reason: $0)
             }

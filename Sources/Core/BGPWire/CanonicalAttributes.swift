@@ -46,7 +46,8 @@ enum CanonicalAttributes {
         }
     }
 
-    /// Bits without a meaning are cleared. The partial bit stays, and is set on what we do not know (RFC 4271 section 5).
+    /// Bits without a meaning are cleared. The partial bit stays, and is set on what we do not know (RFC 4271 section
+    /// 5).
     private static func flags(_ slot: AttributeSlot) -> UInt8 {
         guard let row = AttributeTable.row(slot.code) else {
             return AttributeFlags.optionalTransitive | AttributeFlags.partial

@@ -2,9 +2,9 @@ import NetTypes
 
 /// Cuts a byte stream into messages (RFC 4271 section 4.1).
 ///
-/// A message's body is not copied out: `next()` gives its place in the buffer, which stays valid until the next `append`,
-/// and `decode(type:body:in:)` reads it there. Consumed bytes are dropped when they are half of the buffer, so the cost
-/// per byte is constant however large the reads are.
+/// A message's body is not copied out: `next()` gives its place in the buffer, which stays valid until the next
+/// `append`, and `decode(type:body:in:)` reads it there. Consumed bytes are dropped when they are half of the buffer,
+/// so the cost per byte is constant however large the reads are.
 package struct Framer: Sendable {
     package enum Step: Sendable, Hashable {
         case needMore
@@ -50,7 +50,8 @@ package struct Framer: Sendable {
         }
     }
 
-    /// The next whole message, if there is one. Wrong lengths and types are told before the rest of the message is here.
+    /// The next whole message, if there is one. Wrong lengths and types are told before the rest of the message is
+    /// here.
     package mutating func next() -> Step {
         let header = Self.headerLength
         guard pending >= header else { return .needMore }

@@ -34,8 +34,8 @@ struct ReachAttribute {
         nlri = value
     }
 
-    /// The second half of 32 octets is a link-local address (RFC 2545 section 3); some speakers that have no other send an
-    /// unspecified first half. Anything else in the second half says nothing and is not kept.
+    /// The second half of 32 octets is a link-local address (RFC 2545 section 3); some speakers that have no other send
+    /// an unspecified first half. Anything else in the second half says nothing and is not kept.
     private mutating func take(second: IPv6Address) {
         guard second.isLinkLocal else { return }
         if nextHop.isUnspecified {

@@ -22,17 +22,18 @@ enum NLRI {
         let end = bytes.byteCount
         while let length = try? cursor.byte(bytes) {
             guard let part = try? cursor.take((Int(length) + 7) / 8) else { return }
+            // The whole loads read some of what follows; the prefix masks it.
             var bits: UInt128 = 0
-            if part.position <= end - 4, part.remaining <= 4 {
-                // Reads up to three octets of what follows; the prefix masks them.
+            if part.remaining <= 4, part.position <= end - 4 {
                 let word = bytes.unsafeLoadUnaligned(fromByteOffset: part.position, as: UInt32.self)
                 bits = UInt128(UInt32(bigEndian: word)) << 96
+            } else if part.position <= end - 16 {
+                bits = UInt128(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: part.position, as: UInt128.self))
             } else {
-                var shift: UInt128 = 120
                 for offset in part.range {
-                    bits |= UInt128(bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self)) << shift
-                    shift -= 8
+                    bits = bits << 8 | UInt128(bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
                 }
+                bits <<= UInt128(128 - 8 * part.remaining)
             }
             prefixes.append(Prefix(bits: bits, length: length, family: family))
         }

@@ -81,7 +81,8 @@ extension Open {
 }
 
 extension Capability {
-    /// Reads one capability. A length that its code does not have is an error: half-understood options are worse than none.
+    /// Reads one capability. A length that its code does not have is an error: half-understood options are worse than
+    /// none.
     fileprivate init(_ cursor: inout ByteCursor, _ body: RawSpan) throws {
         let code = try cursor.byte(body)
         var value = try cursor.take(Int(try cursor.byte(body)))

@@ -177,8 +177,8 @@ private struct Insertions {
 }
 
 extension [UInt8] {
-    /// Appends an AS_PATH attribute: `prepend`, then the segments of `value`. The first sequence takes the new numbers as
-    /// long as it does not exceed 255 (RFC 4271 section 5.1.2).
+    /// Appends an AS_PATH attribute: `prepend`, then the segments of `value`. The first sequence takes the new numbers
+    /// as long as it does not exceed 255 (RFC 4271 section 5.1.2).
     fileprivate mutating func append(path value: ByteCursor, _ span: RawSpan, after prepend: [ASNumber]) {
         var tail = value.range
         var joined = 0

@@ -215,8 +215,8 @@ private struct UpdateDecoder {
         }
     }
 
-    /// Whether the message's prefixes are all withdrawn. Without any there is nothing that could be withdrawn to be safe,
-    /// so the session is reset (RFC 7606 section 5.2).
+    /// Whether the message's prefixes are all withdrawn. Without any there is nothing that could be withdrawn to be
+    /// safe, so the session is reset (RFC 7606 section 5.2).
     private func isWithdraw() throws(NotificationMessage) -> Bool {
         guard let worst = faults.first(where: { $0.remedy >= .treatAsWithdraw }) else { return false }
         let isReachable = hasNLRI || (reach.map { $0.family == nil || $0.count > 0 } ?? false)

@@ -1,8 +1,9 @@
 import NetTypes
 
 extension Update {
-    /// Appends the UPDATE as whole messages: one if it can be said in one, else what `UpdatePacker` makes of it. Prefixes
-    /// that do not fit at all are left out, and `faults` are not sent. For tests and tools; speakers use `UpdatePacker`.
+    /// Appends the UPDATE as whole messages: one if it can be said in one, else what `UpdatePacker` makes of it.
+    /// Prefixes that do not fit at all are left out, and `faults` are not sent. For tests and tools; speakers use
+    /// `UpdatePacker`.
     func encode(into writer: inout ByteWriter, in context: DecodeContext) {
         if let message = single(in: context), message.count <= context.maximumLength {
             writer.append(message)
@@ -15,7 +16,8 @@ extension Update {
         writer.append(packer.take())
     }
 
-    /// The one message that says it all; nil if there is none. Sent MP attributes come first, MP_UNREACH_NLRI after MP_REACH_NLRI.
+    /// The one message that says it all; nil if there is none. Sent MP attributes come first, MP_UNREACH_NLRI after
+    /// MP_REACH_NLRI.
     private func single(in context: DecodeContext) -> [UInt8]? {
         let ipv4 = withdrawn.filter { $0.family == .ipv4 }
         let ipv6 = withdrawn.filter { $0.family == .ipv6 }

@@ -1,7 +1,8 @@
 import NetTypes
 
 /// UPDATE (RFC 4271 section 4.3) as far as the RIB cares: both families alike, next hop inside the attributes,
-/// errors already turned into withdrawals where RFC 7606 says so. `withdrawn` comes first: a prefix in both is announced.
+/// errors already turned into withdrawals where RFC 7606 says so. `withdrawn` comes first: a prefix in both is
+/// announced.
 package struct Update: Sendable, Hashable {
     /// Withdrawn prefixes of both families, treat-as-withdraw included.
     package var withdrawn: [Prefix]

@@ -2,8 +2,8 @@ import NetTypes
 
 /// Builds UPDATEs for one peer, or for a group of peers that get the same (RFC 4271 section 4.3, RFC 7606 section 5.1).
 ///
-/// Each message holds one kind of prefixes. IPv4 with an IPv4 next hop stands in the NLRI field; all else in MP_REACH_NLRI,
-/// which is the first attribute. The other attributes follow in order of their codes.
+/// Each message holds one kind of prefixes. IPv4 with an IPv4 next hop stands in the NLRI field; all else in
+/// MP_REACH_NLRI, which is the first attribute. The other attributes follow in order of their codes.
 package struct UpdatePacker: Sendable {
     /// Whole messages, ready to be sent.
     package private(set) var bytes: [UInt8] = []
@@ -13,7 +13,8 @@ package struct UpdatePacker: Sendable {
 
     /// - Parameters:
     ///   - maximumLength: octets in the longest message the peer takes; cut to 64...65535.
-    ///   - fourOctetAS: whether the peer reads four-octet AS numbers (RFC 6793); if not, AS4_PATH is added where needed.
+    ///   - fourOctetAS: whether the peer reads four-octet AS numbers (RFC 6793); if not, AS4_PATH is added where
+    /// needed.
     package init(maximumLength: Int = 4096, fourOctetAS: Bool) {
         self.maximumLength = min(max(maximumLength, 64), 65535)
         self.fourOctetAS = fourOctetAS
@@ -25,8 +26,8 @@ package struct UpdatePacker: Sendable {
         return bytes
     }
 
-    /// Announces `prefixes`. Returns those that can never be sent: the attributes leave no room for them, or the next hop
-    /// is none for their family. The caller withdraws these.
+    /// Announces `prefixes`. Returns those that can never be sent: the attributes leave no room for them, or the next
+    /// hop is none for their family. The caller withdraws these.
     package mutating func announce(_ prefixes: ArraySlice<Prefix>, with attributes: PathAttributes) -> [Prefix] {
         guard let family = prefixes.first?.family else { return [] }
         guard prefixes.allSatisfy({ $0.family == family }) else {

@@ -9,7 +9,7 @@ package struct ImportPolicy: Sendable, Hashable {
     package var clusterCIDRs: [Prefix] = []
     package var ownPodCIDRs: [Prefix] = []
     /// The node's own addresses, all interfaces.
-    package var ownAddresses: [IPAddress] = []
+    package var ownAddresses: Set<IPAddress> = []
     /// Subnets of the node's up interfaces.
     package var linkSubnets: [Prefix] = []
     /// Prefix lengths that a podCIDR of another node may have.

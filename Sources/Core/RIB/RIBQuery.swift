@@ -47,7 +47,7 @@ package struct PathQuery: Sendable, Hashable {
     }
 }
 
-extension RIB {
+extension RIBTables {
     /// The paths that a question is about, in order of prefixes.
     package func paths(_ query: PathQuery) -> [PathView] {
         var views: [PathView] = []
@@ -84,7 +84,7 @@ extension RIB {
     }
 }
 
-extension RIB.PeerOut {
+extension RIBTables.PeerOut {
     func ipv4Handles() -> (UInt32) -> UInt32? { { [self] in ipv4.handle($0) } }
     func ipv6Handles() -> (UInt32) -> UInt32? { { [self] in ipv6.handle($0) } }
 }

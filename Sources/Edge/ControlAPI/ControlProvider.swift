@@ -89,3 +89,16 @@ package enum ControlReply: Sendable, Equatable {
     /// HTTP status (404: no such peer, 503: not ready) and what is wrong, for a person.
     case error(status: Int, message: String)
 }
+
+extension PrefixSelection {
+    /// What an operator types: an address asks for its longest match, a prefix for itself, or with `longer` for all in it.
+    package init?(argument text: String, longer: Bool = false) {
+        if let address = IPAddress(text), !longer {
+            self = .longestMatch(address)
+        } else if let prefix = Prefix(strict: text) {
+            self = longer ? .within(prefix) : .exact(prefix)
+        } else {
+            return nil
+        }
+    }
+}

@@ -1,3 +1,4 @@
+import FIB
 import Glibc
 
 /// The kernel refused, or the socket failed.
@@ -24,5 +25,12 @@ extension NetlinkError: CustomStringConvertible {
     package var description: String {
         let text = "\(operation): \(String(cString: strerror(code)))"
         return kernelMessage.map { "\(text) (kernel: \($0))" } ?? text
+    }
+}
+
+extension NetlinkError {
+    /// What it means for a route.
+    package var problem: RouteProblem {
+        RouteProblem(text: description, isOccupied: code == EEXIST, isMissing: code == ENOENT || code == ESRCH)
     }
 }

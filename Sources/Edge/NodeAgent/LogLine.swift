@@ -115,16 +115,23 @@ enum LogLine {
                 .info, "kernel routes written",
                 [("installed", "\(installed)"), ("replaced", "\(replaced)"), ("removed", "\(removed)")]
             )
-        case .healed(let prefix):
-            (.warning, "somebody changed our route; it is put back", [("prefix", prefix.description)])
-        case .conflict(let prefix, let protocolID):
+        case .healed(let prefix, let count):
             (
-                .warning, "a foreign route holds the place; ours is not installed",
-                [("prefix", prefix.description), ("protocol", "\(protocolID)")]
+                .warning, "somebody changed our routes; they are put back",
+                [("prefix", prefix.description), ("count", "\(count)")]
             )
-        case .failed(let error): (.error, "kernel refused a route; it is tried again", [("reason", "\(error)")])
-        case .unresolved(let prefix, let reason):
-            (.warning, "route cannot be installed", [("prefix", prefix.description), ("reason", reason)])
+        case .conflict(let prefix, let protocolID, let count):
+            (
+                .warning, "foreign routes hold the place; ours are not installed",
+                [("prefix", prefix.description), ("protocol", "\(protocolID)"), ("count", "\(count)")]
+            )
+        case .failed(let error, let count):
+            (.error, "kernel refused routes; they are tried again", [("reason", "\(error)"), ("count", "\(count)")])
+        case .unresolved(let prefix, let reason, let count):
+            (
+                .warning, "routes cannot be installed",
+                [("prefix", prefix.description), ("reason", reason), ("count", "\(count)")]
+            )
         case .overrun: (.warning, "kernel dropped notifications; all routes are read again", [])
         case .readFailed(let error): (.error, "cannot read from the kernel", [("reason", "\(error)")])
         case .sweeping(let count): (.notice, "stale routes of an earlier run go", [("count", "\(count)")])

@@ -24,6 +24,8 @@ extension PeerLoop {
                 self?.assumeIsolated { $0.perform($0.machine.connected(id, at: .now)) }
             },
             received: { [weak self] bytes in
+                // The buffer is lent for this call, and the call stays on this queue.
+                nonisolated(unsafe) let bytes = bytes
                 self?.assumeIsolated { $0.received(bytes, on: id) }
             },
             closed: { [weak self] reason in

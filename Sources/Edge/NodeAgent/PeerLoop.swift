@@ -81,6 +81,9 @@ actor PeerLoop: Loop {
 
     func status() -> PeerStatus { machine.status(at: .now) }
 
+    /// Our address and port of the session.
+    var localAddress: SocketAddress? { session.flatMap { wires[$0] }?.connection.localAddress }
+
     private func tick() {
         let unread = session.flatMap { wires[$0] }?.connection.hasUnreadInput ?? false
         perform(machine.tick(at: .now, unreadInput: unread))

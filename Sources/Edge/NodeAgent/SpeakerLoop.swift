@@ -22,6 +22,8 @@ actor SpeakerLoop: Loop {
     private let logger: Logger
     private var topology = Topology()
     private var isTurnPosted = false
+    /// All peers are added: from now on it makes sense to ask whether they have converged.
+    private var isStarted = false
     private var isConverged = false
     private var deferralTimer: LoopTimer?
     private let deferralTime: Duration
@@ -50,6 +52,7 @@ actor SpeakerLoop: Loop {
         let timer = LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.converge(byDeadline: true) } }
         timer.arm(.now + deferralTime, at: .now)
         deferralTimer = timer
+        isStarted = true
         wake()
     }
 
@@ -145,7 +148,7 @@ actor SpeakerLoop: Loop {
             loops[id]?.post { $0.send(bytes, on: connection, messages: count) }
             isBusy = true
         }
-        if !isConverged, speaker.isConverged { converge(byDeadline: false) }
+        if isStarted, !isConverged, speaker.isConverged { converge(byDeadline: false) }
         if isBusy { wake() }
     }
 

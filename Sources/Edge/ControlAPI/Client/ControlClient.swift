@@ -72,15 +72,12 @@ package struct ControlClient: Sendable {
     /// The answer to a request as bytes, for `-o json`.
     package func get(_ request: ControlRequest) throws(ControlError) -> [UInt8] { try get(request.path) }
 
-    /// The answer to a request as a document.
-    package func get<Document: Decodable>(_: Document.Type, _ request: ControlRequest) throws(ControlError) -> Document
-    {
-        let bytes = try get(request.path)
+    /// Reads an answer.
+    package func decode<Document: Decodable>(_: Document.Type, _ bytes: [UInt8]) throws(ControlError) -> Document {
         do {
             return try ControlJSON.decode(Document.self, from: bytes)
         } catch {
-            throw .broken(
-                "\(request.path) has another form than this martletctl knows; use the one of the agent's version")
+            throw .broken("it has another form than this martletctl knows; use the martletctl of the agent's version")
         }
     }
 

@@ -33,7 +33,7 @@ package struct FIBRouteDocument: Codable, Sendable, Equatable {
     package var prefix: String
     /// `unicast` or `unreachable`.
     package var kind: String = "unicast"
-    /// As `via 192.0.2.1 dev eth0`; empty when the route is not wanted, or needs none.
+    /// As `via 192.0.2.1 dev eth0`, or `unreachable`; empty when the route is not wanted.
     package var desired: [String]
     /// Same form; empty when the kernel has no such route of ours.
     package var installed: [String]
