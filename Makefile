@@ -46,6 +46,9 @@ demo: root build ## a rack in network namespaces: make demo [TOR=frr|bird|martle
 test: root toolchain ## everything: units, fixtures, scenarios, namespaces, real routers
 	@scripts/install-deps build test
 	@$(MAKE) --no-print-directory build
+	@echo "== examples"
+	@jq -e .plugins manifests/*.conflist >/dev/null
+	@build/bin/martletd check manifests/martletd.yaml
 	@echo "== tests"
 	@$(SWIFT) build --build-tests
 	@$(SWIFT) test --skip-build --disable-xctest
