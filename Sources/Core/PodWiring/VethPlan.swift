@@ -1,0 +1,118 @@
+import NetTypes
+
+/// What every pod link has in common.
+package enum PodLink {
+    /// MAC of every host end.
+    package static let hostMAC = MACAddress(rawValue: 0xeeee_eeee_eeee)
+    /// The pod's IPv4 gateway. No interface has it: the permanent neighbour makes it reachable.
+    package static let gateway = IPAddress.v4(IPv4Address(169, 254, 1, 1))
+    /// The pod's IPv6 gateway: the host end's link-local address, fe80::ecee:eeff:feee:eeee.
+    package static let gatewayV6 = IPAddress.v6(hostMAC.linkLocal)
+    /// Route protocol of the plugin's routes.
+    package static let routeProtocol: UInt8 = 180
+
+    package static func gateway(_ family: AddressFamily) -> IPAddress { family == .ipv4 ? gateway : gatewayV6 }
+}
+
+/// A route of a link.
+package struct LinkRoute: Hashable, Sendable {
+    package let destination: Prefix
+    /// Nil: directly on the link.
+    package let gateway: IPAddress?
+    package var protocolID: UInt8
+    package var mtu: UInt32?
+    package var advertisedMSS: UInt32?
+    package var priority: UInt32?
+    package var table: UInt32?
+
+    package init(destination: Prefix, gateway: IPAddress? = nil, protocolID: UInt8) {
+        self.destination = destination
+        self.gateway = gateway
+        self.protocolID = protocolID
+    }
+}
+
+/// One kernel operation on a link that exists. An edge turns each into one netlink message.
+package enum LinkStep: Hashable, Sendable {
+    case alias(String)
+    /// IPv4 forwarding from this link, and proxy ARP for a pod that has lost its permanent neighbour.
+    case forwardIPv4
+    /// No link-local address by the kernel: its duplicate address detection would keep the link silent for a second.
+    case noAutomaticIPv6
+    case up
+    /// A host address (/32 or /128), without duplicate address detection.
+    case address(IPAddress)
+    /// A link-local address (/64), without duplicate address detection.
+    case linkLocal(IPAddress)
+    case route(LinkRoute)
+    /// A permanent neighbour.
+    case neighbour(IPAddress, MACAddress)
+}
+
+/// All that makes a pod reachable: a pair of links whose second end is born in the pod's namespace, and steps for both ends.
+package struct VethPlan: Hashable, Sendable {
+    package let identity: PodIdentity
+    package let podMAC: MACAddress
+    package let mtu: UInt32
+    /// Distinct addresses of the pod.
+    package let addresses: [IPAddress]
+    /// What the pod reaches through the host.
+    package let podRoutes: [LinkRoute]
+
+    /// - Parameter routes: destinations that IPAM asks for. A family of which it names none gets a default route. The gateway
+    ///   is always the host end: there is nobody else on the link.
+    package init(
+        identity: PodIdentity, podMAC: MACAddress? = nil, mtu: UInt32, addresses: [IPAddress], routes: [LinkRoute] = []
+    ) {
+        self.identity = identity
+        self.podMAC = podMAC ?? identity.podMAC
+        self.mtu = mtu
+        self.addresses = addresses.enumerated().filter { !addresses[..<$0.offset].contains($0.element) }.map(\.element)
+        podRoutes = AddressFamily.allCases.flatMap { family -> [LinkRoute] in
+            guard addresses.contains(where: { $0.family == family }) else { return [] }
+            let gateway = PodLink.gateway(family)
+            let asked = routes.filter { $0.destination.family == family }.map { route in
+                var ours = LinkRoute(
+                    destination: route.destination, gateway: gateway, protocolID: PodLink.routeProtocol)
+                (ours.mtu, ours.advertisedMSS) = (route.mtu, route.advertisedMSS)
+                (ours.priority, ours.table) = (route.priority, route.table)
+                return ours
+            }
+            let all = Prefix(bits: 0, length: 0, family: family)
+            return asked.isEmpty
+                ? [LinkRoute(destination: all, gateway: gateway, protocolID: PodLink.routeProtocol)] : asked
+        }
+    }
+
+    package var hostName: String { identity.hostName }
+
+    package func has(_ family: AddressFamily) -> Bool { addresses.contains { $0.family == family } }
+
+    /// The node's route to each of the pod's addresses.
+    package var hostRoutes: [LinkRoute] {
+        addresses.map { LinkRoute(destination: Prefix(host: $0), protocolID: PodLink.routeProtocol) }
+    }
+
+    /// Steps for the end in the node's namespace, in order.
+    package var hostSteps: [LinkStep] {
+        var steps: [LinkStep] = [.alias(identity.alias), .noAutomaticIPv6]
+        if has(.ipv4) { steps.append(.forwardIPv4) }
+        steps.append(.up)
+        if has(.ipv6) { steps.append(.linkLocal(PodLink.gatewayV6)) }
+        steps += hostRoutes.map(LinkStep.route)
+        return steps + addresses.map { .neighbour($0, podMAC) }
+    }
+
+    /// Steps for the end in the pod's namespace, in order.
+    package var podSteps: [LinkStep] {
+        var steps: [LinkStep] = has(.ipv6) ? [.up] : [.noAutomaticIPv6, .up]
+        steps += addresses.map(LinkStep.address)
+        if has(.ipv4) {
+            steps.append(
+                .route(LinkRoute(destination: Prefix(host: PodLink.gateway), protocolID: PodLink.routeProtocol)))
+        }
+        // Neighbours before the routes over them, so that no packet ever waits for a resolution.
+        steps += AddressFamily.allCases.filter(has).map { .neighbour(PodLink.gateway($0), PodLink.hostMAC) }
+        return steps + podRoutes.map(LinkStep.route)
+    }
+}

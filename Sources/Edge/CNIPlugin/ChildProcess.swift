@@ -1,0 +1,107 @@
+import Glibc
+
+/// What a child process left behind.
+struct FinishedProcess: Sendable {
+    let waitStatus: CInt
+    let output: [UInt8]
+
+    var succeeded: Bool { waitStatus == 0 }
+
+    /// The wait status in words.
+    var end: String {
+        let signal = waitStatus & 0x7f
+        return signal == 0 ? "status \(waitStatus >> 8 & 0xff)" : "signal \(signal)"
+    }
+}
+
+/// Runs a program without arguments, feeds it `input`, and collects its standard output; errors go where ours go.
+func runProcess(_ path: String, environment: [String: String], input: [UInt8]) throws(SystemError) -> FinishedProcess {
+    let (stdinRead, stdinWrite) = try makePipe()
+    let (stdoutRead, stdoutWrite): (CInt, CInt)
+    do { (stdoutRead, stdoutWrite) = try makePipe() } catch {
+        close(stdinRead)
+        close(stdinWrite)
+        throw error
+    }
+    let spawned = Result { () throws(SystemError) in
+        try spawn(path, environment: environment, stdin: stdinRead, stdout: stdoutWrite)
+    }
+    close(stdinRead)
+    close(stdoutWrite)
+    defer { close(stdoutRead) }
+    guard case .success(let pid) = spawned else {
+        close(stdinWrite)
+        return try FinishedProcess(waitStatus: spawned.get(), output: [])
+    }
+    let output = exchange(input, to: stdinWrite, from: stdoutRead)
+    var status: CInt = 0
+    while waitpid(pid, &status, 0) < 0 {
+        guard errno == EINTR else { throw SystemError("waitpid", errno) }
+    }
+    return FinishedProcess(waitStatus: status, output: output)
+}
+
+/// A pipe whose ends no child inherits by accident (we are single-threaded, so no fork can come between the calls).
+private func makePipe() throws(SystemError) -> (read: CInt, write: CInt) {
+    var ends: [CInt] = [0, 0]
+    guard pipe(&ends) == 0, let read = ends.first, let write = ends.last else { throw SystemError("pipe", errno) }
+    _ = fcntl(read, F_SETFD, FD_CLOEXEC)
+    _ = fcntl(write, F_SETFD, FD_CLOEXEC)
+    return (read, write)
+}
+
+private func spawn(_ path: String, environment: [String: String], stdin: CInt, stdout: CInt) throws(SystemError)
+    -> pid_t
+{
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_adddup2(&actions, stdin, 0)
+    posix_spawn_file_actions_adddup2(&actions, stdout, 1)
+    // We ignore SIGPIPE; the child must not inherit that.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var defaults = sigset_t()
+    sigemptyset(&defaults)
+    sigaddset(&defaults, SIGPIPE)
+    posix_spawnattr_setsigdefault(&attributes, &defaults)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
+    var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+    var arguments = [strdup(path), nil]
+    defer { for text in variables + arguments { free(text) } }
+    var pid: pid_t = 0
+    let code = posix_spawn(&pid, path, &actions, &attributes, &arguments, &variables)
+    guard code == 0 else { throw SystemError("posix_spawn \(path)", code) }
+    return pid
+}
+
+/// Writes and reads at the same time, so that neither side waits for the other with a full pipe; closes `sink`.
+private func exchange(_ input: [UInt8], to sink: CInt, from source: CInt) -> [UInt8] {
+    _ = fcntl(sink, F_SETFL, O_NONBLOCK)
+    var (rest, output) = (input[...], [UInt8]())
+    var buffer = [UInt8](repeating: 0, count: 16_384)
+    var isOpen = true
+    func finishWriting() {
+        if isOpen { close(sink) }
+        isOpen = false
+    }
+    defer { finishWriting() }
+    while true {
+        if rest.isEmpty { finishWriting() }
+        // A negative descriptor is skipped by poll.
+        var watched = [
+            pollfd(fd: source, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: isOpen ? sink : -1, events: Int16(POLLOUT), revents: 0),
+        ]
+        if poll(&watched, nfds_t(watched.count), -1) < 0, errno != EINTR { return output }
+        if isOpen, watched.last?.revents != 0 {
+            let wrote = rest.withUnsafeBytes { write(sink, $0.baseAddress, $0.count) }
+            if wrote >= 0 { rest = rest.dropFirst(wrote) } else if errno != EAGAIN, errno != EINTR { finishWriting() }
+        }
+        guard watched.first?.revents != 0 else { continue }
+        let got = read(source, &buffer, buffer.count)
+        if got == 0 || (got < 0 && errno != EINTR) { return output }
+        if got > 0, output.count <= PluginProcess.maximumInput { output += buffer.prefix(got) }
+    }
+}

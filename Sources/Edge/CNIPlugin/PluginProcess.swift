@@ -1,0 +1,54 @@
+import CLinux
+import Glibc
+
+/// The process around a plugin: environment, standard input and output, exit status.
+package enum PluginProcess {
+    /// More than any configuration with its prevResult; a bound against hostile input.
+    package static let maximumInput = 1 << 20
+
+    /// Runs `plugin` on this process's environment and standard input and ends the process.
+    package static func main(_ plugin: some Plugin) -> Never {
+        // A delegate that does not read its input must give EPIPE and not end us before the rollback.
+        signal(SIGPIPE, SIG_IGN)
+        let output = plugin.run(
+            PluginInput(environment: environment(), isOwnNamespace: isOwnNamespace) { () throws(PluginError) in
+                try standardInput()
+            })
+        Descriptor.write(Array(output.errors.utf8), to: 2)
+        let written = Descriptor.write(Array(output.output.utf8), to: 1)
+        exit(written ? output.status : 1)
+    }
+
+    /// One line for the operator; standard output belongs to the result.
+    package static func log(_ text: String) { Descriptor.write(Array("martlet: \(text)\n".utf8), to: 2) }
+
+    /// The environment as the kernel keeps it: `environ` is a mutable global, which Swift does not let us read.
+    private static func environment() -> [String: String] {
+        guard let bytes = try? Descriptor.readFile("/proc/self/environ", limit: 1 << 22) else { return [:] }
+        var result: [String: String] = [:]
+        for entry in bytes.split(separator: 0) {
+            guard let equals = entry.firstIndex(of: UInt8(ascii: "=")) else { continue }
+            result[String(decoding: entry[..<equals], as: UTF8.self)] = String(
+                decoding: entry[(equals + 1)...], as: UTF8.self)
+        }
+        return result
+    }
+
+    private static func standardInput() throws(PluginError) -> [UInt8] {
+        let bytes: [UInt8]
+        do { bytes = try Descriptor.readAll(0, limit: maximumInput) } catch {
+            throw PluginError(.inputOutput, "cannot read standard input", details: error.description)
+        }
+        guard bytes.count <= maximumInput else {
+            throw PluginError(.decoding, "the network configuration is larger than \(maximumInput) bytes")
+        }
+        return bytes
+    }
+
+    /// Same device and inode as our own namespace.
+    private static func isOwnNamespace(_ path: String) -> Bool {
+        var (own, other) = (stat(), stat())
+        guard stat("/proc/self/ns/net", &own) == 0, stat(path, &other) == 0 else { return false }
+        return own.st_dev == other.st_dev && own.st_ino == other.st_ino
+    }
+}

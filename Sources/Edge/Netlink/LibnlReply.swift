@@ -1,0 +1,69 @@
+import CNetlink
+import NetTypes
+
+/// One message from the kernel, read with checks: a kernel newer than us may send more than we know.
+struct LibnlReply {
+    let type: UInt16
+    let flags: UInt16
+    let sequence: UInt32
+    /// What follows the netlink header.
+    let body: [UInt8]
+
+    /// Splits a datagram into messages; what is cut off at its end is dropped.
+    static func split(_ datagram: ArraySlice<UInt8>) -> [LibnlReply] {
+        var replies: [LibnlReply] = []
+        var rest = datagram
+        while let length: UInt32 = rest.number(at: 0), length >= 16, Int(length) <= rest.count,
+            let type: UInt16 = rest.number(at: 4), let flags: UInt16 = rest.number(at: 6),
+            let sequence: UInt32 = rest.number(at: 8)
+        {
+            let message = rest.prefix(Int(length))
+            replies.append(LibnlReply(type: type, flags: flags, sequence: sequence, body: Array(message.dropFirst(16))))
+            rest = rest.dropFirst(Int(length + 3 & ~3))
+        }
+        return replies
+    }
+
+    /// A number of the fixed header, which starts at `offset` of the body.
+    func number<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type = T.self, at offset: Int) -> T? {
+        body[...].number(at: offset)
+    }
+
+    /// Attributes after a fixed header of `octets`; of duplicates the last.
+    func attributes(after octets: Int) -> [Int: [UInt8]] { Self.attributes(body.dropFirst(octets)) }
+
+    /// A sequence of attributes, such as a nest's content.
+    static func attributes(_ bytes: ArraySlice<UInt8>) -> [Int: [UInt8]] {
+        var result: [Int: [UInt8]] = [:]
+        var rest = bytes
+        while let length: UInt16 = rest.number(at: 0), length >= 4, Int(length) <= rest.count,
+            let type: UInt16 = rest.number(at: 2)
+        {
+            // The top two bits are flags (nested, network byte order).
+            result[Int(type & 0x3fff)] = Array(rest.prefix(Int(length)).dropFirst(4))
+            rest = rest.dropFirst((Int(length) + 3) & ~3)
+        }
+        return result
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// A number in the machine's byte order, `offset` octets into the slice; nil beyond its end.
+    func number<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type = T.self, at offset: Int) -> T? {
+        guard offset >= 0, offset + MemoryLayout<T>.size <= count else { return nil }
+        return withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: T.self) }
+    }
+}
+
+extension [Int: [UInt8]] {
+    func number(_ type: some BinaryInteger) -> UInt32? { self[Int(type)].flatMap { $0[...].number(at: 0) } }
+
+    /// Text up to its zero octet.
+    func text(_ type: some BinaryInteger) -> String? {
+        self[Int(type)].map { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+
+    func address(_ type: some BinaryInteger) -> IPAddress? { self[Int(type)].flatMap { IPAddress(bytes: $0) } }
+
+    func mac(_ type: some BinaryInteger) -> MACAddress? { self[Int(type)].flatMap { MACAddress(bytes: $0) } }
+}

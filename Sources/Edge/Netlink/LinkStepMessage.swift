@@ -1,0 +1,107 @@
+import CNetlink
+import Glibc
+import NetTypes
+import PodWiring
+
+extension LinkStep {
+    /// The message that does the step on a link.
+    func message(index: Int32, name: String) -> LibnlMessage {
+        switch self {
+        case .alias(let text):
+            let message = Self.setLink(index, "set alias of \(name)")
+            message.put(IFLA_IFALIAS, text)
+            return message
+        case .forwardIPv4: return Self.forwardIPv4(index, name)
+        case .noAutomaticIPv6:
+            let message = Self.setLink(index, "set address generation of \(name)")
+            message.nest(IFLA_AF_SPEC) {
+                message.nest(AF_INET6) {
+                    message.put(IFLA_INET6_ADDR_GEN_MODE, [UInt8(IN6_ADDR_GEN_MODE_NONE.rawValue)])
+                }
+            }
+            return message
+        case .up: return Self.setLink(index, "set \(name) up", up: true)
+        case .address(let address): return Self.address(address, length: address.family.bitWidth, index, name)
+        case .linkLocal(let address): return Self.address(address, length: 64, index, name)
+        case .route(let route): return route.message(index: index, name: name)
+        case .neighbour(let address, let mac):
+            var header = ndmsg()
+            header.ndm_family = address.family.socketFamily
+            header.ndm_ifindex = index
+            header.ndm_state = UInt16(NUD_PERMANENT)
+            let message = LibnlMessage(
+                "add neighbour \(address) dev \(name)", type: Int(RTM_NEWNEIGH), flags: NLM_F_CREATE | NLM_F_REPLACE,
+                header: header)
+            message.put(NDA_DST, address)
+            message.put(NDA_LLADDR, mac.bytes)
+            return message
+        }
+    }
+
+    static func setLink(_ index: Int32, _ operation: String, up: Bool = false) -> LibnlMessage {
+        var header = ifinfomsg()
+        header.ifi_index = index
+        if up {
+            header.ifi_flags = UInt32(IFF_UP)
+            header.ifi_change = UInt32(IFF_UP)
+        }
+        return LibnlMessage(operation, type: Int(RTM_SETLINK), header: header)
+    }
+
+    private static func forwardIPv4(_ index: Int32, _ name: String) -> LibnlMessage {
+        let message = setLink(index, "set forwarding of \(name)")
+        message.nest(IFLA_AF_SPEC) {
+            message.nest(AF_INET) {
+                message.nest(IFLA_INET_CONF) {
+                    // IPV4_DEVCONF_FORWARDING and IPV4_DEVCONF_PROXY_ARP of linux/ip.h.
+                    message.put(1, UInt32(1))
+                    message.put(3, UInt32(1))
+                }
+            }
+        }
+        return message
+    }
+
+    private static func address(_ address: IPAddress, length: Int, _ index: Int32, _ name: String) -> LibnlMessage {
+        var header = ifaddrmsg()
+        header.ifa_family = address.family.socketFamily
+        header.ifa_prefixlen = UInt8(length)
+        header.ifa_flags = UInt8(IFA_F_NODAD)
+        header.ifa_scope = UInt8((address.isLinkLocal ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE).rawValue)
+        header.ifa_index = UInt32(index)
+        let message = LibnlMessage(
+            "add address \(address)/\(length) dev \(name)", type: Int(RTM_NEWADDR), flags: NLM_F_CREATE | NLM_F_EXCL,
+            header: header)
+        message.put(IFA_LOCAL, address)
+        message.put(IFA_ADDRESS, address)
+        return message
+    }
+}
+
+extension LinkRoute {
+    func message(index: Int32, name: String) -> LibnlMessage {
+        var header = rtmsg()
+        header.rtm_family = destination.family.socketFamily
+        header.rtm_dst_len = destination.length
+        header.rtm_table = UInt8(truncatingIfNeeded: table.map { $0 > 255 ? 0 : $0 } ?? 254)
+        header.rtm_protocol = protocolID
+        header.rtm_scope = UInt8((gateway == nil ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE).rawValue)
+        header.rtm_type = UInt8(RTN_UNICAST)
+        let via = gateway.map { " via \($0)" } ?? ""
+        let message = LibnlMessage(
+            "add route \(destination)\(via) dev \(name)", type: Int(RTM_NEWROUTE), flags: NLM_F_CREATE | NLM_F_EXCL,
+            header: header)
+        if !destination.isDefault { message.put(RTA_DST.rawValue, destination.address) }
+        if let gateway { message.put(RTA_GATEWAY.rawValue, gateway) }
+        message.put(RTA_OIF.rawValue, UInt32(index))
+        if let priority { message.put(RTA_PRIORITY.rawValue, priority) }
+        if let table, table > 255 { message.put(RTA_TABLE.rawValue, table) }
+        if mtu != nil || advertisedMSS != nil {
+            message.nest(RTA_METRICS.rawValue) {
+                if let mtu { message.put(RTAX_MTU, mtu) }
+                if let advertisedMSS { message.put(RTAX_ADVMSS, advertisedMSS) }
+            }
+        }
+        return message
+    }
+}

@@ -1,0 +1,111 @@
+import CNetlink
+import Glibc
+import NetTypes
+import PodWiring
+
+/// Why a pod could not be wired.
+package enum WiringProblem: Error, Hashable, Sendable {
+    case kernel(LibnlError)
+    /// The address has a route already, here named by its device.
+    case addressInUse(IPAddress, device: String)
+}
+
+/// Carries out a `VethPlan`: three netlink batches with a fixed number of system calls, whatever runs on the node.
+package struct PodWirer {
+    private let host: LibnlSocket
+    private let pod: LibnlSocket
+    private let namespace: PodNamespace
+
+    /// - Parameters:
+    ///   - host: a socket of the node's namespace.
+    ///   - pod: a socket of the pod's namespace.
+    package init(host: LibnlSocket, pod: LibnlSocket, namespace: PodNamespace) {
+        self.host = host
+        self.pod = pod
+        self.namespace = namespace
+    }
+
+    /// Makes and sets up both ends. When it throws, the caller removes the host end, with which everything goes.
+    package func connect(_ plan: VethPlan) throws(WiringProblem) {
+        for address in plan.addresses { try refuseTaken(address) }
+        do throws(LibnlError) {
+            let link = try create(plan)
+            // Before the link is up: a pod must never teach its node a default route.
+            try PodSysctl.setIPv6("accept_ra", of: plan.hostName, to: "0")
+            if plan.has(.ipv6) {
+                try PodSysctl.setIPv6("disable_ipv6", of: plan.hostName, to: "0")
+                try PodSysctl.setIPv6("forwarding", of: plan.hostName, to: "1")
+            }
+            try host.perform(plan.hostSteps.map { $0.message(index: link.index, name: link.name) })
+            let ifname = plan.identity.ifname
+            guard let peer = link.peerIndex else { throw LibnlError("find the peer of \(link.name)", code: ENODEV) }
+            if plan.has(.ipv6) {
+                try namespace.inside { () throws(LibnlError) in
+                    try PodSysctl.setIPv6("disable_ipv6", of: ifname, to: "0")
+                }
+            }
+            try pod.perform(plan.podSteps.map { $0.message(index: peer, name: ifname) })
+            try assureMAC(link)
+        } catch {
+            throw .kernel(error)
+        }
+    }
+
+    /// An address that the node already routes somewhere (another pod's link, or the node itself) must not be taken over: the
+    /// kernel would accept a second route of another metric.
+    private func refuseTaken(_ address: IPAddress) throws(WiringProblem) {
+        let owner: String?
+        do throws(LibnlError) {
+            let route = try host.route(to: address, match: true)
+            guard let route, route.isLocal || route.length == address.family.bitWidth else { return }
+            owner = try host.link(index: route.device)?.name
+        } catch {
+            throw .kernel(error)
+        }
+        throw .addressInUse(address, device: owner ?? "(several)")
+    }
+
+    /// One message makes both ends, the pod's in its namespace under its final name; the second one reads back what came of it.
+    private func create(_ plan: VethPlan) throws(LibnlError) -> LinkInfo {
+        let message = LibnlMessage(
+            "create veth \(plan.hostName)", type: Int(RTM_NEWLINK), flags: NLM_F_CREATE | NLM_F_EXCL,
+            header: ifinfomsg())
+        Self.putEnd(message, name: plan.hostName, mac: PodLink.hostMAC, mtu: plan.mtu)
+        message.nest(IFLA_LINKINFO) {
+            message.put(IFLA_INFO_KIND, "veth")
+            message.nest(IFLA_INFO_DATA) {
+                message.nest(VETH_INFO_PEER) {
+                    message.append(ifinfomsg())
+                    Self.putEnd(message, name: plan.identity.ifname, mac: plan.podMAC, mtu: plan.mtu)
+                    message.put(IFLA_NET_NS_FD, UInt32(namespace.descriptor))
+                }
+            }
+        }
+        let replies = try host.perform([message, LibnlSocket.getLink(named: plan.hostName)])
+        guard let link = replies.lazy.compactMap({ LinkInfo($0) }).first else {
+            throw LibnlError("read back veth \(plan.hostName)", code: ENODEV)
+        }
+        return link
+    }
+
+    /// One queue each way: otherwise the kernel makes one per possible CPU and waits for an RCU grace period to give them back.
+    private static func putEnd(_ message: LibnlMessage, name: String, mac: MACAddress, mtu: UInt32) {
+        message.put(IFLA_IFNAME, name)
+        message.put(IFLA_MTU, mtu)
+        message.put(IFLA_ADDRESS, mac.bytes)
+        message.put(IFLA_NUM_TX_QUEUES, UInt32(1))
+        message.put(IFLA_NUM_RX_QUEUES, UInt32(1))
+    }
+
+    /// The host's MAC stands in every pod's neighbour table, and was seen to be lost: kernels that ignore it at creation, and
+    /// network managers that give new links one of their own.
+    private func assureMAC(_ link: LinkInfo) throws(LibnlError) {
+        for _ in 0..<5 {
+            let message = LinkStep.setLink(link.index, "set MAC of \(link.name)")
+            message.put(IFLA_ADDRESS, PodLink.hostMAC.bytes)
+            if try host.link(index: link.index)?.mac == PodLink.hostMAC { return }
+            try host.perform([message])
+        }
+        throw LibnlError("keep the MAC of \(link.name)", code: EBUSY)
+    }
+}
