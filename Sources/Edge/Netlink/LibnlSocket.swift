@@ -21,8 +21,8 @@ package struct LibnlError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// A synchronous rtnetlink socket for the plugin's few requests. It stays in the network namespace in which it was opened,
-/// wherever the thread goes later.
+/// A synchronous rtnetlink socket for the plugin's few requests. It stays in the network namespace in which it was
+/// opened, wherever the thread goes later.
 package final class LibnlSocket {
     private let socket: OpaquePointer
     private var sequence: UInt32 = 1
@@ -46,8 +46,9 @@ package final class LibnlSocket {
 
     deinit { nl_socket_free(socket) }
 
-    /// Sends all messages in one system call and waits for the kernel's word on the last one. The kernel goes on after a refused
-    /// message, so the first refusal is thrown when all are done. Answers to get requests are returned in order.
+    /// Sends all messages in one system call and waits for the kernel's word on the last one. The kernel goes on
+    /// after a refused message, so the first refusal is thrown when all are done. Answers to get requests are
+    /// returned in order.
     @discardableResult
     func perform(_ messages: [LibnlMessage]) throws(LibnlError) -> [LibnlReply] {
         guard let last = messages.last else { return [] }
