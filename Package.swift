@@ -99,7 +99,7 @@ let package = Package(
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
         tests("CNIPluginTests", ["CNIPlugin", "NetTypes"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
-        tests("ControlAPITests", ["ControlAPI", "DispatchIO", "NetTypes", "TestKit"]),
+        tests("ControlAPITests", ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"]),
         tests("NodeAgentTests", ["NodeAgent", "BGPSpeaker", "BGPSession", "NetTypes", "TestKit"]),
         tests("TidyTests", ["TestKit"]),
         tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),

@@ -66,6 +66,9 @@ package struct AttributeFields: Sendable, Hashable {
     package var clusterList: [UInt32] = []
     /// Unknown transitive attributes, passed on with the partial bit set.
     package var unknown: [RawAttribute] = []
+    /// Codes of known optional transitive attributes that came with the partial bit, which must stay (RFC 4271 section
+    /// 5).
+    package var partial: [UInt8] = []
 
     package init() {}
 }

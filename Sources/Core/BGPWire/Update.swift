@@ -1,7 +1,8 @@
 import NetTypes
 
 /// UPDATE (RFC 4271 section 4.3) as far as the RIB cares: both families alike, next hop inside the attributes,
-/// errors already turned into withdrawals where RFC 7606 says so.
+/// errors already turned into withdrawals where RFC 7606 says so. `withdrawn` comes first: a prefix in both is
+/// announced.
 package struct Update: Sendable, Hashable {
     /// Withdrawn prefixes of both families, treat-as-withdraw included.
     package var withdrawn: [Prefix]
@@ -35,7 +36,7 @@ package struct Announcement: Sendable, Hashable {
 }
 
 /// What to do about a malformed attribute, weakest first (RFC 7606 section 2); the strongest of an UPDATE wins.
-package enum Remedy: Int, Sendable, Hashable, Comparable {
+package enum Remedy: Int, Sendable, Hashable, Comparable, BitwiseCopyable {
     case attributeDiscard
     case treatAsWithdraw
     case sessionReset
@@ -45,14 +46,18 @@ package enum Remedy: Int, Sendable, Hashable, Comparable {
 
 /// A malformed attribute and its consequence.
 package struct AttributeFault: Sendable, Hashable {
+    /// Type code of the attribute; 0 for the fields that hold prefixes.
     package var code: UInt8
     package var remedy: Remedy
     /// One sentence for people: what was found, then what was wanted.
     package var reason: String
+    /// Subcode of the NOTIFICATION "UPDATE Message Error" that this would be; 0 when it is not an error of the peer.
+    package var subcode: UInt8
 
-    package init(code: UInt8, remedy: Remedy, reason: String) {
+    package init(code: UInt8, remedy: Remedy, reason: String, subcode: UInt8 = 0) {
         self.code = code
         self.remedy = remedy
         self.reason = reason
+        self.subcode = subcode
     }
 }

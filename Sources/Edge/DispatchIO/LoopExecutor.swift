@@ -17,3 +17,15 @@ package final class LoopExecutor: SerialExecutor {
 
     package func checkIsolated() { dispatchPrecondition(condition: .onQueue(queue)) }
 }
+
+/// An actor that runs on a `LoopExecutor`.
+package protocol Loop: Actor {
+    nonisolated var executor: LoopExecutor { get }
+}
+
+extension Loop {
+    /// Runs `body` in the loop, after everything that was posted before: unlike tasks, posts keep their order.
+    package nonisolated func post(_ body: @escaping @Sendable (isolated Self) -> Void) {
+        executor.queue.async { self.assumeIsolated(body) }
+    }
+}

@@ -1,0 +1,36 @@
+import BGPWire
+import NetTypes
+
+/// What the two OPENs agreed on; fixed for the life of a connection.
+package struct Negotiated: Sendable, Hashable {
+    package var peerAS: ASNumber
+    package var peerRouterID: RouterID
+    /// Both sides announced four-octet AS numbers (RFC 6793).
+    package var fourOctetAS: Bool
+    /// Families that both sides announced; never empty.
+    package var families: FamilySet
+    /// The smaller of both offers; zero: no hold timer and no keepalives.
+    package var holdTime: Duration
+    /// Longest time between our KEEPALIVEs; zero when there are none.
+    package var keepaliveTime: Duration
+    package var isExternal: Bool
+    /// The peer can be asked to send its routes again (RFC 2918).
+    package var routeRefresh: Bool
+    /// The peer's graceful restart capability, nil when it sent none.
+    package var peerGracefulRestart: GracefulRestart?
+    package var sentCapabilities: [Capability]
+    package var peerCapabilities: [Capability]
+
+    /// How UPDATEs of this session are read and written.
+    package var decodeContext: DecodeContext {
+        DecodeContext(fourOctetAS: fourOctetAS, families: families, isExternal: isExternal)
+    }
+
+    /// Both sides announced graceful restart: a session lost without NOTIFICATION keeps its routes (RFC 4724).
+    package var gracefulRestart: Bool {
+        peerGracefulRestart != nil
+            && sentCapabilities.contains {
+                if case .gracefulRestart = $0 { true } else { false }
+            }
+    }
+}

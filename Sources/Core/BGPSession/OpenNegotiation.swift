@@ -1,0 +1,125 @@
+import BGPWire
+import NetTypes
+
+/// Why the peer's OPEN cannot be accepted (RFC 4271 section 6.2).
+struct OpenRefusal: Error, Sendable, Hashable {
+    let notification: NotificationMessage
+    /// What was found, then what was wanted.
+    let text: String
+}
+
+extension PeerConfiguration {
+    /// Our OPEN. Four-octet AS and route refresh are always offered; a peer that does not know them ignores them.
+    func open(_ restart: RestartState) -> Open {
+        var capabilities = families.families.map { Capability.multiprotocol($0) }
+        capabilities.append(.routeRefresh)
+        if let gracefulRestart { capabilities.append(.gracefulRestart(capability(gracefulRestart, restart))) }
+        capabilities.append(.fourOctetAS(localAS))
+        let short = UInt16(exactly: localAS.rawValue) ?? UInt16(truncatingIfNeeded: ASNumber.trans.rawValue)
+        return Open(
+            autonomousSystem: short, holdTime: offeredHoldTime, routerID: routerID, capabilities: capabilities)
+    }
+
+    private func capability(_ options: GracefulRestartOptions, _ restart: RestartState) -> GracefulRestart {
+        GracefulRestart(
+            restarted: restart.restarted, restartTime: min(options.restartTime, 4095),
+            families: families.families.map {
+                .init(afi: $0.afi, safi: 1, forwardingPreserved: restart.forwardingPreserved.contains($0))
+            })
+    }
+
+    /// Seconds that fit the field and the rule "zero, or at least three".
+    var offeredHoldTime: UInt16 {
+        holdTime <= .zero ? 0 : UInt16(min(max(holdTime.wholeSeconds, 3), 65535))
+    }
+}
+
+extension Negotiated {
+    /// Compares the peer's OPEN with ours and with what is configured (RFC 4271 sections 4.2 and 6.2, RFC 4760, 6286,
+    /// 6793).
+    init(_ theirs: Open, sent: [Capability], _ configuration: PeerConfiguration) throws(OpenRefusal) {
+        try Self.check(theirs, configuration)
+        let families = configuration.families.intersection(theirs.families)
+        guard !families.isEmpty else { throw .noCommonFamily(wanted: configuration.families) }
+        let hold = Duration.seconds(Int64(min(configuration.offeredHoldTime, theirs.holdTime)))
+        self.init(
+            peerAS: theirs.asNumber, peerRouterID: theirs.routerID, fourOctetAS: theirs.hasFourOctetAS,
+            families: families, holdTime: hold, keepaliveTime: Self.keepaliveTime(configuration.keepaliveTime, hold),
+            isExternal: configuration.isExternal, routeRefresh: theirs.capabilities.contains(.routeRefresh),
+            peerGracefulRestart: theirs.gracefulRestart, sentCapabilities: sent,
+            peerCapabilities: theirs.capabilities)
+    }
+
+    /// A third of the hold time, or less when so configured; one second at least, zero without a hold time.
+    private static func keepaliveTime(_ configured: Duration?, _ hold: Duration) -> Duration {
+        guard hold > .zero else { return .zero }
+        let third = hold / 3
+        return max(.seconds(1), min(configured ?? third, third))
+    }
+
+    private static func check(_ open: Open, _ configuration: PeerConfiguration) throws(OpenRefusal) {
+        guard open.version == 4 else { throw .version(open.version) }
+        guard open.asNumber == configuration.remoteAS else { throw .peerAS(open.asNumber, configuration.remoteAS) }
+        guard open.routerID.rawValue != 0 else { throw .identifier("BGP identifier is 0.0.0.0") }
+        guard configuration.isExternal || open.routerID != configuration.routerID else {
+            throw .identifier("BGP identifier \(open.routerID) is our own")
+        }
+        guard open.holdTime == 0 || open.holdTime >= 3 else { throw .holdTime(open.holdTime) }
+    }
+}
+
+extension Open {
+    /// Unicast families announced; IPv4 alone when there is no multiprotocol capability at all (RFC 4760 section 8).
+    fileprivate var families: FamilySet {
+        var found: FamilySet = []
+        var isMultiprotocol = false
+        for case .multiprotocol(let afi, let safi) in capabilities {
+            isMultiprotocol = true
+            guard safi == 1, let family = AddressFamily(afi: afi) else { continue }
+            found.insert(FamilySet(family))
+        }
+        return isMultiprotocol ? found : .ipv4
+    }
+
+    fileprivate var hasFourOctetAS: Bool {
+        capabilities.contains {
+            if case .fourOctetAS = $0 { true } else { false }
+        }
+    }
+
+    /// The last one counts when there are several (RFC 4724 section 3).
+    fileprivate var gracefulRestart: GracefulRestart? {
+        var found: GracefulRestart?
+        for case .gracefulRestart(let capability) in capabilities { found = capability }
+        return found
+    }
+}
+
+extension OpenRefusal {
+    /// The data is the largest version we speak.
+    fileprivate static func version(_ found: UInt8) -> Self {
+        Self(notification: NotificationMessage(2, 1, [0, 4]), text: "peer says BGP version \(found), we speak 4")
+    }
+
+    fileprivate static func peerAS(_ found: ASNumber, _ wanted: ASNumber) -> Self {
+        let data = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: found.rawValue >> UInt32($0)) }
+        return Self(notification: NotificationMessage(2, 2, data), text: "peer says AS \(found), configured \(wanted)")
+    }
+
+    fileprivate static func identifier(_ text: String) -> Self {
+        Self(notification: NotificationMessage(2, 3), text: text)
+    }
+
+    fileprivate static func holdTime(_ found: UInt16) -> Self {
+        let data = [UInt8(truncatingIfNeeded: found >> 8), UInt8(truncatingIfNeeded: found)]
+        let text = "peer says hold time \(found) s, needs 0 or at least 3 s"
+        return Self(notification: NotificationMessage(2, 6, data), text: text)
+    }
+
+    /// The data lists the capabilities we wanted (RFC 5492 section 5).
+    fileprivate static func noCommonFamily(wanted: FamilySet) -> Self {
+        let data = wanted.families.flatMap { [1, 4, 0, UInt8(truncatingIfNeeded: $0.afi), 0, 1] as [UInt8] }
+        let names = wanted.families.map { "\($0)-unicast" }.joined(separator: ", ")
+        return Self(notification: NotificationMessage(2, 7, data), text: "peer announces none of \(names)")
+    }
+}

@@ -1,0 +1,70 @@
+import BGPWire
+import NetTypes
+
+/// What the session machine must know of one configured neighbour.
+package struct PeerConfiguration: Sendable, Hashable {
+    /// Graceful restart as we offer it (RFC 4724).
+    package struct GracefulRestartOptions: Sendable, Hashable {
+        /// Seconds the peer may keep our routes after the TCP connection is gone, 0...4095.
+        package var restartTime: UInt16
+
+        package init(restartTime: UInt16 = 120) { self.restartTime = restartTime }
+    }
+
+    /// The operator's name for the peer, for text only.
+    package var name: String
+    /// Where it is; one session per address.
+    package var address: IPAddress
+    /// The AS that its OPEN must name.
+    package var remoteAS: ASNumber
+    /// The AS that ours names.
+    package var localAS: ASNumber
+    package var routerID: RouterID
+    /// Offered in OPEN: 0 (no keepalives at all), or 3 s to 65535 s.
+    package var holdTime: Duration
+    /// Longest time between KEEPALIVEs; a third of the negotiated hold time when nil or when that is shorter.
+    package var keepaliveTime: Duration?
+    /// Offered by multiprotocol capabilities (RFC 4760); not empty.
+    package var families: FamilySet
+    /// Waits for the peer's connection and never opens one.
+    package var passive: Bool
+    /// Time until a connection is tried again, shortened by a random quarter (RFC 4271 section 10).
+    package var connectRetryTime: Duration
+    /// nil: the capability is not offered, and lost sessions never keep routes.
+    package var gracefulRestart: GracefulRestartOptions?
+
+    package init(
+        name: String, address: IPAddress, remoteAS: ASNumber, localAS: ASNumber, routerID: RouterID,
+        holdTime: Duration = .seconds(90), keepaliveTime: Duration? = nil, families: FamilySet = .all,
+        passive: Bool = false, connectRetryTime: Duration = .seconds(5),
+        gracefulRestart: GracefulRestartOptions? = GracefulRestartOptions()
+    ) {
+        self.name = name
+        self.address = address
+        self.remoteAS = remoteAS
+        self.localAS = localAS
+        self.routerID = routerID
+        self.holdTime = holdTime
+        self.keepaliveTime = keepaliveTime
+        self.families = families
+        self.passive = passive
+        self.connectRetryTime = connectRetryTime
+        self.gracefulRestart = gracefulRestart
+    }
+
+    /// The peer is in another AS: eBGP.
+    package var isExternal: Bool { remoteAS != localAS }
+}
+
+/// What OPEN says of our own restart (RFC 4724 section 4.1); set by the owner, cleared once the restart is over.
+package struct RestartState: Sendable, Hashable {
+    /// R bit: we have restarted and wait for End-of-RIB.
+    package var restarted: Bool
+    /// F bit for each family whose kernel routes survived.
+    package var forwardingPreserved: FamilySet
+
+    package init(restarted: Bool = false, forwardingPreserved: FamilySet = []) {
+        self.restarted = restarted
+        self.forwardingPreserved = forwardingPreserved
+    }
+}

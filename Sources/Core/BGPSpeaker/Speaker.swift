@@ -1,0 +1,179 @@
+import BGPSession
+import BGPWire
+import NetTypes
+import RIB
+
+/// The BGP speaker without its sockets: the one place that knows both sessions and the RIB.
+///
+/// Its owner passes in what the sessions report, and takes out, in portions, changes for the kernel and bytes for the
+/// peers. Nothing here waits, reads a clock or fails.
+package struct Speaker: ~Copyable {
+    private var rib: RIBTables
+    private var peers: [PeerID: Record] = [:]
+    private var originated: Set<Prefix> = []
+    private let localAS: ASNumber
+    private let startTime: Instant
+    private var lastID: UInt16 = 0
+
+    /// What is kept of a peer beside its paths.
+    private struct Record {
+        var peer: SpeakerPeer
+        var session: Session?
+    }
+
+    private struct Session {
+        let negotiated: Negotiated
+        let addresses: SessionAddresses
+        /// Families whose first table was not sent completely.
+        var owesEndOfRIB: FamilySet
+        var endOfRIBReceived: FamilySet = []
+    }
+
+    /// `seed` keys the hash tables and should differ from process to process.
+    package init(policy: ImportPolicy, maximumPaths: Int = 16, seed: UInt64, at now: Instant) {
+        rib = RIBTables(policy: policy, maximumPaths: maximumPaths, seed: seed)
+        localAS = policy.localAS
+        startTime = now
+    }
+
+    // MARK: configuration
+
+    /// Adds a peer; its number stands for it until `removePeer`.
+    package mutating func addPeer(_ peer: SpeakerPeer) -> PeerID {
+        repeat { lastID = lastID == .max ? 1 : lastID + 1 } while peers[PeerID(rawValue: lastID)] != nil
+        let id = PeerID(rawValue: lastID)
+        peers[id] = Record(peer: peer)
+        rib.setPeer(id, peer.ribPeer(routerID: RouterID(rawValue: 0)))
+        return id
+    }
+
+    /// Forgets a peer with all its paths.
+    package mutating func removePeer(_ id: PeerID) {
+        peers[id] = nil
+        rib.removePeer(id)
+    }
+
+    /// The node's own prefixes: exactly these are announced from now on.
+    package mutating func originate(_ prefixes: Set<Prefix>, at now: Instant) {
+        for prefix in originated.subtracting(prefixes) { rib.withdrawOwn(prefix) }
+        for prefix in prefixes.subtracting(originated) {
+            let nextHop = IPAddress(leftAligned: 0, family: prefix.family)
+            rib.originate(prefix, PathAttributes(AttributeFields(), nextHop: nextHop), at: seconds(now))
+        }
+        originated = prefixes
+    }
+
+    /// What may be imported. Setting it judges what is stored anew; no session is touched.
+    package var importPolicy: ImportPolicy {
+        get { rib.policy }
+        set { rib.policy = newValue }
+    }
+
+    // MARK: sessions
+
+    /// A session is up: the peer is owed our table and an End-of-RIB for each family.
+    package mutating func established(_ id: PeerID, _ negotiated: Negotiated, _ addresses: SessionAddresses) {
+        guard var record = peers[id] else { return }
+        record.session = Session(negotiated: negotiated, addresses: addresses, owesEndOfRIB: negotiated.families)
+        peers[id] = record
+        rib.setPeer(id, record.peer.ribPeer(routerID: negotiated.peerRouterID))
+        var policy = ExportPolicy(
+            mode: record.peer.exportMode, localAS: localAS, isExternal: record.peer.isExternal,
+            families: negotiated.families, clusterID: rib.policy.clusterID, isClient: record.peer.isClient)
+        policy.ipv4NextHop = addresses.ipv4
+        policy.ipv6NextHop = addresses.ipv6
+        policy.ipv6LinkLocal = addresses.ipv6LinkLocal
+        rib.startExport(to: id, policy)
+    }
+
+    /// The session is down: its paths go, and what the peer was told is void.
+    package mutating func down(_ id: PeerID) {
+        peers[id]?.session = nil
+        rib.stopExport(to: id)
+        rib.removePaths(of: id)
+    }
+
+    /// Applies UPDATEs of an established session, in their order.
+    package mutating func receive(_ updates: [Update], from id: PeerID, at now: Instant) {
+        guard peers[id]?.session != nil else { return }
+        for update in updates {
+            if let family = update.endOfRIB {
+                peers[id]?.session?.endOfRIBReceived.insert(FamilySet(family))
+            } else {
+                rib.apply(update, from: id, at: seconds(now))
+            }
+        }
+    }
+
+    /// The peer asked for our table again (RFC 2918).
+    package mutating func refresh(_ family: AddressFamily, for id: PeerID) { rib.resend(family, to: id) }
+
+    // MARK: what comes out
+
+    /// Whether `takeChanges` has more.
+    package var hasChanges: Bool { rib.hasChanges }
+
+    /// Takes at most `limit` changes of the Loc-RIB; `describing` false when nobody installs routes.
+    package mutating func takeChanges(limit: Int, describing: Bool) -> [LocRIBChange] {
+        rib.takeChanges(limit: limit, describing: describing)
+    }
+
+    /// Packs UPDATEs for at most `limit` prefixes a family; empty when the peer knows everything. End-of-RIB follows the
+    /// last prefix of the first table and never overtakes one.
+    package mutating func takeMessages(for id: PeerID, limit: Int) -> [UInt8] {
+        guard var session = peers[id]?.session else { return [] }
+        var packer = UpdatePacker(
+            maximumLength: session.negotiated.decodeContext.maximumLength, fourOctetAS: session.negotiated.fourOctetAS)
+        for family in session.negotiated.families.families {
+            rib.flush(family, to: id, limit: limit, into: &packer)
+            if session.owesEndOfRIB.contains(family), rib.pendingCount(family, for: id) == 0 {
+                session.owesEndOfRIB.remove(FamilySet(family))
+                packer.endOfRIB(family)
+            }
+        }
+        peers[id]?.session = session
+        return packer.take()
+    }
+
+    /// Whether every configured peer is up and has sent its End-of-RIB: what an earlier run left can then be judged.
+    package var isConverged: Bool {
+        peers.values.allSatisfy { record in
+            guard let session = record.session else { return false }
+            return session.endOfRIBReceived.isSuperset(of: session.negotiated.families)
+        }
+    }
+
+    // MARK: questions
+
+    package func peer(_ id: PeerID) -> SpeakerPeer? { peers[id]?.peer }
+
+    package func addresses(_ id: PeerID) -> SessionAddresses? { peers[id]?.session?.addresses }
+
+    package func paths(_ query: PathQuery) -> [PathView] { rib.paths(query) }
+
+    /// Seconds since the speaker's start, the unit of a path's age.
+    package func seconds(_ now: Instant) -> UInt32 { UInt32(clamping: (now - startTime).wholeSeconds) }
+
+    /// A peer's numbers for each negotiated family.
+    package func summaries(_ id: PeerID) -> [FamilySummary] {
+        guard let record = peers[id], let session = record.session else { return [] }
+        return session.negotiated.families.families.map { family in
+            let nextHop = family == .ipv4 ? session.addresses.ipv4 : session.addresses.ipv6
+            return FamilySummary(
+                family: family, paths: rib.counts(id, family), advertised: rib.advertisedCount(id, family),
+                pending: rib.pendingCount(family, for: id),
+                endOfRIBReceived: session.endOfRIBReceived.contains(family),
+                endOfRIBSent: !session.owesEndOfRIB.contains(family),
+                obstacle: nextHop == nil
+                    ? "the session's interface has no \(family) address of ours to announce as next hop" : nil)
+        }
+    }
+}
+
+extension SpeakerPeer {
+    func ribPeer(routerID: RouterID) -> RIBPeer {
+        RIBPeer(
+            address: address, asNumber: asNumber, routerID: routerID, isExternal: isExternal, importMode: importMode,
+            isClient: isClient)
+    }
+}

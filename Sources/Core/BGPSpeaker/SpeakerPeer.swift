@@ -1,0 +1,60 @@
+import BGPSession
+import BGPWire
+import NetTypes
+import RIB
+
+/// What the speaker must know of a configured peer; the session machine has its own configuration.
+package struct SpeakerPeer: Sendable, Hashable {
+    package var name: String
+    package var address: IPAddress
+    package var asNumber: ASNumber
+    package var isExternal: Bool
+    package var importMode: RIBPeer.ImportMode
+    package var exportMode: ExportPolicy.Mode
+    /// A route reflector client of ours (RFC 4456).
+    package var isClient: Bool
+
+    package init(
+        name: String, address: IPAddress, asNumber: ASNumber, isExternal: Bool,
+        importMode: RIBPeer.ImportMode = .safe, exportMode: ExportPolicy.Mode = .localOnly, isClient: Bool = false
+    ) {
+        self.name = name
+        self.address = address
+        self.asNumber = asNumber
+        self.isExternal = isExternal
+        self.importMode = importMode
+        self.exportMode = exportMode
+        self.isClient = isClient
+    }
+}
+
+/// Our own addresses on the link of a session: what we announce as next hop.
+package struct SessionAddresses: Sendable, Hashable {
+    package var ipv4: IPAddress?
+    package var ipv6: IPAddress?
+    package var ipv6LinkLocal: IPv6Address?
+    /// Interface of the session, for link-local next hops.
+    package var interface: String?
+
+    package init(
+        ipv4: IPAddress? = nil, ipv6: IPAddress? = nil, ipv6LinkLocal: IPv6Address? = nil, interface: String? = nil
+    ) {
+        self.ipv4 = ipv4
+        self.ipv6 = ipv6
+        self.ipv6LinkLocal = ipv6LinkLocal
+        self.interface = interface
+    }
+}
+
+/// A peer's side of the RIB at one moment, for one family.
+package struct FamilySummary: Sendable, Hashable {
+    package let family: AddressFamily
+    package let paths: PathCounts
+    package let advertised: Int
+    /// Prefixes that wait to be compared with what the peer was told.
+    package let pending: Int
+    package let endOfRIBReceived: Bool
+    package let endOfRIBSent: Bool
+    /// Why nothing of this family can be announced, if that is so.
+    package let obstacle: String?
+}

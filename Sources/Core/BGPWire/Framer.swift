@@ -1,0 +1,111 @@
+import NetTypes
+
+/// Cuts a byte stream into messages (RFC 4271 section 4.1).
+///
+/// A message's body is not copied out: `next()` gives its place in the buffer, which stays valid until the next
+/// `append`, and `decode(type:body:in:)` reads it there. Consumed bytes are dropped when they are half of the buffer,
+/// so the cost per byte is constant however large the reads are.
+package struct Framer: Sendable {
+    package enum Step: Sendable, Hashable {
+        case needMore
+        /// `body` is the place of what follows the header.
+        case message(type: UInt8, body: Range<Int>)
+        /// The stream cannot be read on: this is what to send before closing. It is said again at every further call.
+        case malformed(NotificationMessage)
+    }
+
+    /// Octets in a header: marker, length, type.
+    package static let headerLength = 19
+
+    /// Octets in the longest message allowed: 4096, or 65535 once RFC 8654 was negotiated. OPEN never exceeds 4096.
+    package var maximumLength: Int
+
+    private var buffer: [UInt8] = []
+    private var start = 0
+
+    package init(maximumLength: Int = 4096) { self.maximumLength = maximumLength }
+
+    /// Octets that were appended and not yet given out.
+    package var pending: Int { buffer.count - start }
+
+    package mutating func append(_ bytes: UnsafeRawBufferPointer) {
+        compact()
+        buffer.append(contentsOf: bytes)
+    }
+
+    package mutating func append(_ bytes: ArraySlice<UInt8>) {
+        compact()
+        buffer.append(contentsOf: bytes)
+    }
+
+    package mutating func append(_ bytes: [UInt8]) { append(bytes[...]) }
+
+    private mutating func compact() {
+        if start == buffer.count {
+            buffer.removeAll(keepingCapacity: true)
+            start = 0
+        } else if start > buffer.count / 2 {
+            buffer.removeSubrange(..<start)
+            start = 0
+        }
+    }
+
+    /// The next whole message, if there is one. Wrong lengths and types are told before the rest of the message is
+    /// here.
+    package mutating func next() -> Step {
+        let header = Self.headerLength
+        guard pending >= header else { return .needMore }
+        let bytes = buffer[start..<(start + header)]
+        guard bytes.prefix(16).allSatisfy({ $0 == 0xff }) else { return .malformed(.notSynchronized) }
+        let tail = Array(bytes.suffix(3))
+        let length = Int(tail[0]) << 8 | Int(tail[1])
+        let type = tail[2]
+        guard (header...max(maximumLength, header)).contains(length) else { return .malformed(.badLength(length)) }
+        guard let lengths = Self.lengths(of: type) else { return .malformed(.badType(type)) }
+        guard lengths.contains(length) else { return .malformed(.badLength(length)) }
+        guard pending >= length else { return .needMore }
+        defer { start += length }
+        return .message(type: type, body: (start + header)..<(start + length))
+    }
+
+    /// Decodes what `next()` has just given out, without a copy.
+    package func decode(
+        type: UInt8, body: Range<Int>, in context: DecodeContext
+    ) throws(NotificationMessage) -> Message {
+        let body = body.clamped(to: buffer.startIndex..<buffer.endIndex)
+        return try Message.decode(type: type, body: buffer.span.bytes.extracting(body), in: context)
+    }
+
+    /// `next()` and `decode` in one: nil when more bytes are needed.
+    package mutating func nextMessage(in context: DecodeContext) throws(NotificationMessage) -> Message? {
+        switch next() {
+        case .needMore: return nil
+        case .malformed(let notification): throw notification
+        case .message(let type, let body): return try decode(type: type, body: body, in: context)
+        }
+    }
+
+    /// A copy of a message's body, for logs.
+    package func copy(_ body: Range<Int>) -> [UInt8] { buffer.span.bytes.copy(body) }
+
+    /// The lengths that a message of this type may have, header included (RFC 4271 section 6.1, RFC 8654 section 4).
+    private static func lengths(of type: UInt8) -> ClosedRange<Int>? {
+        switch type {
+        case MessageType.open: 29...4096
+        case MessageType.update: 23...65535
+        case MessageType.notification: 21...65535
+        case MessageType.keepalive: 19...19
+        case MessageType.routeRefresh: 23...23
+        default: nil
+        }
+    }
+}
+
+/// Type codes of messages.
+enum MessageType {
+    static let open: UInt8 = 1
+    static let update: UInt8 = 2
+    static let notification: UInt8 = 3
+    static let keepalive: UInt8 = 4
+    static let routeRefresh: UInt8 = 5
+}

@@ -1,0 +1,159 @@
+import NetTypes
+
+extension Open {
+    /// Reads an OPEN's body and checks what needs no configuration (RFC 4271 section 6.2, RFC 6286 section 2.2).
+    package static func decode(_ body: RawSpan) throws(NotificationMessage) -> Self {
+        var cursor = ByteCursor(body)
+        guard body.byteCount >= 10 else { throw .badLength(Framer.headerLength + body.byteCount) }
+        do {
+            let version = try cursor.byte(body)
+            guard version == 4 else { throw NotificationMessage(2, 1, [0, 4]) }
+            let autonomousSystem = try cursor.integer(UInt16.self, body)
+            let holdTime = try cursor.integer(UInt16.self, body)
+            let routerID = RouterID(rawValue: try cursor.integer(UInt32.self, body))
+            let capabilities = try Self.parameters(&cursor, body)
+            let open = Self(
+                autonomousSystem: autonomousSystem, holdTime: holdTime, routerID: routerID, capabilities: capabilities)
+            guard autonomousSystem != 0, open.asNumber.rawValue != 0 else { throw NotificationMessage(2, 2) }
+            guard routerID.rawValue != 0 else { throw NotificationMessage(2, 3) }
+            guard holdTime == 0 || holdTime >= 3 else {
+                throw NotificationMessage(2, 6, [UInt8(holdTime >> 8), UInt8(truncatingIfNeeded: holdTime)])
+            }
+            return open
+        } catch let error as NotificationMessage {
+            throw error
+        } catch {
+            throw NotificationMessage(2, 0)
+        }
+    }
+
+    /// The optional parameters, in the form of RFC 4271 or, when it says so, of RFC 9072.
+    private static func parameters(_ cursor: inout ByteCursor, _ body: RawSpan) throws -> [Capability] {
+        let length = Int(try cursor.byte(body))
+        var area = cursor
+        var isExtended = false
+        var ahead = cursor
+        if length != 0, try ahead.byte(body) == 255 {
+            isExtended = true
+            let extended = Int(try ahead.integer(UInt16.self, body))
+            area = try ahead.take(extended)
+            guard ahead.isAtEnd else { throw ShortInput(need: extended, have: ahead.remaining) }
+        } else {
+            area = try cursor.take(length)
+            guard cursor.isAtEnd else { throw ShortInput(need: length, have: cursor.remaining) }
+        }
+        var capabilities: [Capability] = []
+        while !area.isAtEnd {
+            let type = try area.byte(body)
+            let count = isExtended ? Int(try area.integer(UInt16.self, body)) : Int(try area.byte(body))
+            var value = try area.take(count)
+            guard type == 2 else { throw NotificationMessage(2, 4) }
+            while !value.isAtEnd { capabilities.append(try Capability(&value, body)) }
+        }
+        return capabilities
+    }
+
+    /// All capabilities go into one optional parameter, which needs the form of RFC 9072 when they are many.
+    func encode(into writer: inout ByteWriter) {
+        var list = ByteWriter()
+        for capability in capabilities { capability.encode(into: &list) }
+        writer.message(MessageType.open) { writer in
+            writer.byte(version)
+            writer.integer(autonomousSystem)
+            writer.integer(holdTime)
+            writer.integer(routerID.rawValue)
+            switch list.count {
+            case 0: writer.byte(0)
+            case 1...253:
+                writer.append([UInt8(list.count + 2), 2, UInt8(list.count)])
+                writer.append(list.bytes)
+            default:
+                // OPEN is limited to 4096 octets; capabilities that do not fit are left out at the end.
+                let kept = list.bytes.prefix(4096 - 35)
+                writer.append([255, 255])
+                writer.integer(UInt16(truncatingIfNeeded: kept.count + 3))
+                writer.byte(2)
+                writer.integer(UInt16(truncatingIfNeeded: kept.count))
+                writer.append(kept)
+            }
+        }
+    }
+}
+
+extension Capability {
+    /// Reads one capability. A length that its code does not have is an error: half-understood options are worse than
+    /// none.
+    fileprivate init(_ cursor: inout ByteCursor, _ body: RawSpan) throws {
+        let code = try cursor.byte(body)
+        var value = try cursor.take(Int(try cursor.byte(body)))
+        switch code {
+        case 1:
+            let afi = try value.integer(UInt16.self, body)
+            _ = try value.byte(body)
+            self = .multiprotocol(afi: afi, safi: try value.byte(body))
+        case 2: self = .routeRefresh
+        case 6: self = .extendedMessage
+        case 64: self = .gracefulRestart(try GracefulRestart(&value, body))
+        case 65: self = .fourOctetAS(ASNumber(rawValue: try value.integer(UInt32.self, body)))
+        case 70: self = .enhancedRouteRefresh
+        default: self = .unknown(code: code, value: try value.array(value.remaining, body))
+        }
+        guard value.isAtEnd else { throw ShortInput(need: 0, have: value.remaining) }
+    }
+
+    /// The code of the IANA registry.
+    package var code: UInt8 {
+        switch self {
+        case .multiprotocol: 1
+        case .routeRefresh: 2
+        case .extendedMessage: 6
+        case .gracefulRestart: 64
+        case .fourOctetAS: 65
+        case .enhancedRouteRefresh: 70
+        case .unknown(let code, _): code
+        }
+    }
+
+    func encode(into writer: inout ByteWriter) {
+        var value = ByteWriter()
+        switch self {
+        case .multiprotocol(let afi, let safi):
+            value.integer(afi)
+            value.byte(0)
+            value.byte(safi)
+        case .gracefulRestart(let restart): restart.encode(into: &value)
+        case .fourOctetAS(let number): value.integer(number.rawValue)
+        case .routeRefresh, .extendedMessage, .enhancedRouteRefresh: break
+        case .unknown(_, let bytes): value.append(bytes)
+        }
+        let bytes = value.bytes.prefix(255)
+        writer.byte(code)
+        writer.byte(UInt8(bytes.count))
+        writer.append(bytes)
+    }
+}
+
+extension GracefulRestart {
+    fileprivate init(_ value: inout ByteCursor, _ body: RawSpan) throws(ShortInput) {
+        let head = try value.integer(UInt16.self, body)
+        var families: [Family] = []
+        while !value.isAtEnd {
+            let afi = try value.integer(UInt16.self, body)
+            let safi = try value.byte(body)
+            let flags = try value.byte(body)
+            families.append(Family(afi: afi, safi: safi, forwardingPreserved: flags & 0x80 != 0))
+        }
+        self.init(
+            restarted: head & 0x8000 != 0, notification: head & 0x4000 != 0, restartTime: head & 0x0fff,
+            families: families)
+    }
+
+    fileprivate func encode(into writer: inout ByteWriter) {
+        writer.integer(UInt16(restarted ? 0x8000 : 0) | (notification ? 0x4000 : 0) | min(restartTime, 0x0fff))
+        for family in families.prefix(63) {
+            writer.integer(family.afi)
+            writer.byte(family.safi)
+            writer.byte(family.forwardingPreserved ? 0x80 : 0)
+        }
+    }
+}

@@ -1,0 +1,257 @@
+import NetTypes
+
+extension Update {
+    /// Reads an UPDATE's body. Throws what resets the session; everything weaker is in `faults`, and done (RFC 7606).
+    package static func decode(_ body: RawSpan, in context: DecodeContext) throws(NotificationMessage) -> Update {
+        var decoder = UpdateDecoder(context)
+        return try decoder.decode(body)
+    }
+}
+
+/// One attribute of the message at hand.
+struct AttributeSlot {
+    var flags: UInt8
+    var code: UInt8
+    /// Where the attribute's flags stand.
+    var start: Int
+    var value: ByteCursor
+}
+
+/// A set of attribute codes.
+private struct CodeSet {
+    private var low: UInt128 = 0
+    private var high: UInt128 = 0
+
+    func contains(_ code: UInt8) -> Bool {
+        (code < 128 ? low : high) >> UInt128(code & 127) & 1 == 1
+    }
+
+    /// False when the code was in the set already.
+    mutating func insert(_ code: UInt8) -> Bool {
+        guard !contains(code) else { return false }
+        let bit = UInt128(1) << UInt128(code & 127)
+        if code < 128 { low |= bit } else { high |= bit }
+        return true
+    }
+}
+
+/// The work of reading one UPDATE. All attributes are collected first and used then: what one means depends on others.
+private struct UpdateDecoder {
+    private let context: DecodeContext
+    private var faults: [AttributeFault] = []
+    private var slots: [AttributeSlot] = []
+    private var seen = CodeSet()
+    private var nextHop: IPAddress?
+    private var reach: ReachAttribute?
+    private var unreach: UnreachAttribute?
+    private var hasNLRI = false
+
+    init(_ context: DecodeContext) { self.context = context }
+
+    mutating func decode(_ body: RawSpan) throws(NotificationMessage) -> Update {
+        let (withdrawn, attributes, nlri) = try Self.sections(body)
+        guard let withdrawnCount = NLRI.count(withdrawn, body, family: .ipv4),
+            let nlriCount = NLRI.count(nlri, body, family: .ipv4)
+        else { throw NotificationMessage(3, 10) }
+        if body.byteCount == 4 { return Update(endOfRIB: context.families.contains(.ipv4) ? .ipv4 : nil) }
+        hasNLRI = nlriCount > 0
+        slots.reserveCapacity(8)
+        try collect(attributes, body)
+
+        var update = Update()
+        update.withdrawn.reserveCapacity(withdrawnCount + (unreach?.count ?? 0))
+        let takesIPv4 = takesIPv4Fields(withdrawnCount + nlriCount)
+        if takesIPv4 { NLRI.append(withdrawn, body, family: .ipv4, to: &update.withdrawn) }
+        if let unreach, let family = unreach.family {
+            NLRI.append(unreach.nlri, body, family: family, to: &update.withdrawn)
+        }
+        let groups = [
+            Group(family: takesIPv4 ? .ipv4 : nil, nextHop: nextHop, nlri: nlri, count: nlriCount),
+            Group(
+                family: reach?.family, nextHop: reach?.nextHop, linkLocal: reach?.linkLocalNextHop,
+                nlri: reach?.nlri ?? nlri, count: reach?.count ?? 0),
+        ].filter { $0.family != nil && $0.count > 0 }
+        if !groups.isEmpty { checkMandatory() }
+        if try isWithdraw() {
+            for group in groups { NLRI.append(group.nlri, body, family: group.family ?? .ipv4, to: &update.withdrawn) }
+        } else if !groups.isEmpty {
+            announce(groups, body, in: &update)
+        }
+        update.endOfRIB = endOfRIB(attributes, withdrawn: withdrawnCount)
+        update.faults = faults
+        return update
+    }
+
+    /// The three parts of the body. Lengths that do not fit reset the session: nothing can be located then.
+    private static func sections(
+        _ body: RawSpan
+    ) throws(NotificationMessage) -> (withdrawn: ByteCursor, attributes: ByteCursor, nlri: ByteCursor) {
+        guard body.byteCount >= 4 else { throw .badLength(Framer.headerLength + body.byteCount) }
+        var cursor = ByteCursor(body)
+        do {
+            let withdrawn = try cursor.take(Int(try cursor.integer(UInt16.self, body)))
+            let attributes = try cursor.take(Int(try cursor.integer(UInt16.self, body)))
+            return (withdrawn, attributes, cursor)
+        } catch {
+            throw NotificationMessage(3, 1)
+        }
+    }
+
+    /// The fields that can only hold IPv4 are ignored when IPv4 was not negotiated.
+    private mutating func takesIPv4Fields(_ count: Int) -> Bool {
+        let takes = context.families.contains(.ipv4)
+        if !takes, count > 0 { fault(0, .attributeDiscard, "ipv4 prefixes, but ipv4 was not negotiated", subcode: 0) }
+        return takes
+    }
+
+    private mutating func fault(_ code: UInt8, _ remedy: Remedy, _ reason: String, subcode: UInt8) {
+        faults.append(AttributeFault(code: code, remedy: remedy, reason: reason, subcode: subcode))
+    }
+
+    // MARK: Attributes
+
+    private mutating func collect(_ area: ByteCursor, _ bytes: RawSpan) throws(NotificationMessage) {
+        var area = area
+        while !area.isAtEnd {
+            let start = area.position
+            var code: UInt8 = 0
+            do {
+                let flags = try area.byte(bytes)
+                code = try area.byte(bytes)
+                let isLong = flags & AttributeFlags.extendedLength != 0
+                let count = isLong ? Int(try area.integer(UInt16.self, bytes)) : Int(try area.byte(bytes))
+                let value = try area.take(count)
+                try accept(AttributeSlot(flags: flags, code: code, start: start, value: value), bytes)
+            } catch let notification as NotificationMessage {
+                throw notification
+            } catch {
+                // Prefixes in an attribute that is cut off cannot be found, so they cannot be withdrawn.
+                guard code != AttributeCode.reach, code != AttributeCode.unreach else {
+                    throw NotificationMessage(3, 9)
+                }
+                fault(code, .treatAsWithdraw, "\(AttributeTable.name(code)) runs past the attributes", subcode: 1)
+                return
+            }
+        }
+    }
+
+    private mutating func accept(_ slot: AttributeSlot, _ bytes: RawSpan) throws(NotificationMessage) {
+        let code = slot.code
+        guard seen.insert(code) else {
+            guard code != AttributeCode.reach, code != AttributeCode.unreach else { throw NotificationMessage(3, 1) }
+            fault(code, .attributeDiscard, "\(AttributeTable.name(code)) appears twice", subcode: 1)
+            return
+        }
+        guard let row = AttributeTable.row(code) else { return acceptUnknown(slot) }
+        // NEXT_HOP without prefixes that need it is ignored (RFC 4760 section 3).
+        if code == AttributeCode.nextHop, !hasNLRI { return }
+        guard row.isAccepted(in: context) else {
+            fault(code, .attributeDiscard, "\(row.name) is not taken from this peer", subcode: 0)
+            return
+        }
+        let flags = slot.flags & AttributeFlags.optionalTransitive
+        if flags != row.flags {
+            fault(
+                code, .treatAsWithdraw, "\(row.name) has flags \(slot.flags), needs \(row.flags)", subcode: 4)
+        }
+        switch code {
+        case AttributeCode.reach, AttributeCode.unreach: try acceptMultiprotocol(slot, bytes)
+        default:
+            if let flaw = row.flaw(slot.value, bytes, in: context) {
+                fault(code, row.remedy, "\(row.name) \(flaw.reason)", subcode: flaw.subcode)
+            } else if code == AttributeCode.nextHop {
+                var value = slot.value
+                nextHop = (try? value.integer(UInt32.self, bytes)).map { .v4(IPv4Address(rawValue: $0)) }
+            } else {
+                slots.append(slot)
+            }
+        }
+    }
+
+    /// Unknown and transitive: passed on. Unknown and not transitive: dropped. Unknown and well-known: that cannot be.
+    private mutating func acceptUnknown(_ slot: AttributeSlot) {
+        if slot.flags & AttributeFlags.optional == 0 {
+            fault(slot.code, .treatAsWithdraw, "well-known attribute \(slot.code) is not known", subcode: 2)
+        } else if slot.flags & AttributeFlags.transitive != 0 {
+            slots.append(slot)
+        }
+    }
+
+    private mutating func acceptMultiprotocol(_ slot: AttributeSlot, _ bytes: RawSpan) throws(NotificationMessage) {
+        let whole = slot.start..<slot.value.end
+        let family: AddressFamily?
+        if slot.code == AttributeCode.reach {
+            guard let reach = ReachAttribute(slot.value, bytes, in: context) else {
+                throw NotificationMessage(3, 9, bytes.copy(whole))
+            }
+            self.reach = reach
+            family = reach.family
+            if family != nil, reach.count > 0, !reach.nextHop.canBeNextHop {
+                let reason = "MP_REACH_NLRI has next hop \(reach.nextHop), which is no host's address"
+                fault(slot.code, .treatAsWithdraw, reason, subcode: 8)
+            }
+        } else {
+            guard let unreach = UnreachAttribute(slot.value, bytes, in: context) else {
+                throw NotificationMessage(3, 9, bytes.copy(whole))
+            }
+            self.unreach = unreach
+            family = unreach.family
+        }
+        if family == nil {
+            let name = AttributeTable.name(slot.code)
+            fault(slot.code, .attributeDiscard, "\(name) is for a family that was not negotiated", subcode: 0)
+        }
+    }
+
+    // MARK: Verdict
+
+    /// An announcement needs these (RFC 4271 section 5, RFC 7606 section 3 d).
+    private mutating func checkMandatory() {
+        var wanted = [AttributeCode.origin, AttributeCode.asPath]
+        if hasNLRI { wanted.append(AttributeCode.nextHop) }
+        if !context.isExternal { wanted.append(AttributeCode.localPref) }
+        for code in wanted where !seen.contains(code) {
+            fault(code, .treatAsWithdraw, "\(AttributeTable.name(code)) is missing", subcode: 3)
+        }
+    }
+
+    /// Whether the message's prefixes are all withdrawn. Without any there is nothing that could be withdrawn to be
+    /// safe, so the session is reset (RFC 7606 section 5.2).
+    private func isWithdraw() throws(NotificationMessage) -> Bool {
+        guard let worst = faults.first(where: { $0.remedy >= .treatAsWithdraw }) else { return false }
+        let isReachable = hasNLRI || (reach.map { $0.family == nil || $0.count > 0 } ?? false)
+        guard isReachable else { throw NotificationMessage(3, worst.subcode) }
+        return true
+    }
+
+    /// IPv6's marker, or IPv4's in the same form; `attributes` must hold nothing else (RFC 4724 section 2).
+    private func endOfRIB(_ attributes: ByteCursor, withdrawn: Int) -> AddressFamily? {
+        guard let unreach, unreach.count == 0, withdrawn == 0, !hasNLRI, faults.isEmpty else { return nil }
+        return attributes.remaining <= 7 ? unreach.family : nil
+    }
+
+    // MARK: Announcements
+
+    /// Prefixes that share a next hop: those of the NLRI field, or of MP_REACH_NLRI.
+    private struct Group {
+        var family: AddressFamily?
+        var nextHop: IPAddress?
+        var linkLocal: IPv6Address?
+        var nlri: ByteCursor
+        var count: Int
+    }
+
+    private func announce(_ groups: [Group], _ bytes: RawSpan, in update: inout Update) {
+        let canonical = CanonicalAttributes.bytes(slots, bytes, in: context)
+        let summary = PathAttributes.Summary(canonical)
+        for group in groups {
+            guard let family = group.family, let nextHop = group.nextHop else { continue }
+            var prefixes: [Prefix] = []
+            prefixes.reserveCapacity(group.count)
+            NLRI.append(group.nlri, bytes, family: family, to: &prefixes)
+            let attributes = PathAttributes(
+                bytes: canonical, nextHop: nextHop, linkLocalNextHop: group.linkLocal, summary: summary)
+            update.announced.append(Announcement(attributes: attributes, prefixes: prefixes))
+        }
+    }
+}

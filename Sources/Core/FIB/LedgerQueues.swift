@@ -1,0 +1,85 @@
+import NetTypes
+
+/// Prefixes to be looked at, each once, oldest first.
+struct DirtyQueue: Sendable {
+    private var waiting: [Prefix] = []
+    private var head = 0
+    private var members: Set<Prefix> = []
+
+    var isEmpty: Bool { members.isEmpty }
+
+    mutating func append(_ prefix: Prefix) {
+        if members.insert(prefix).inserted { waiting.append(prefix) }
+    }
+
+    mutating func popFirst() -> Prefix? {
+        guard head < waiting.count else { return nil }
+        let prefix = waiting[head]
+        head += 1
+        members.remove(prefix)
+        if head == waiting.count {
+            waiting.removeAll(keepingCapacity: head <= 4096)
+            head = 0
+        }
+        return prefix
+    }
+}
+
+/// Failed operations and when to try them again: after 1 s, doubling up to 30 s.
+struct RetryCalendar: Sendable {
+    private struct Failure {
+        var text: String
+        var attempts: Int
+        var due: Instant
+    }
+
+    private var failures: [Prefix: Failure] = [:]
+    /// Prefixes by the second in which they are due, so that 100,000 failures cost no search.
+    private var days: [Int64: [Prefix]] = [:]
+
+    /// The end of the earliest second in which something is due.
+    var next: Instant? { days.keys.min().map { Instant(nanoseconds: ($0 + 1) * 1_000_000_000) } }
+
+    func text(_ prefix: Prefix) -> String? { failures[prefix]?.text }
+
+    func isWaiting(_ prefix: Prefix, at now: Instant) -> Bool {
+        failures[prefix].map { $0.due > now } ?? false
+    }
+
+    /// Counts a failure; `wait` overrides the back-off.
+    mutating func fail(_ prefix: Prefix, _ text: String, after wait: Duration? = nil, at now: Instant) {
+        let attempts = (failures[prefix]?.attempts ?? 0) + 1
+        let due = now + (wait ?? .seconds(min(1 << min(attempts - 1, 5), 30)))
+        failures[prefix] = Failure(text: text, attempts: attempts, due: due)
+        days[due.nanoseconds / 1_000_000_000, default: []].append(prefix)
+    }
+
+    mutating func forget(_ prefix: Prefix) {
+        if failures.isEmpty { return }
+        failures[prefix] = nil
+    }
+
+    /// Prefixes whose time has come. They stay known as failed until `forget`.
+    mutating func popDue(at now: Instant) -> [Prefix] {
+        var due: [Prefix] = []
+        for day in days.keys.filter({ ($0 + 1) * 1_000_000_000 <= now.nanoseconds }) {
+            due += (days.removeValue(forKey: day) ?? []).filter { failures[$0] != nil }
+        }
+        return due
+    }
+}
+
+/// Notices when another program and we keep undoing each other's work: more than five times in a minute is a fight.
+struct ContestCounter: Sendable {
+    private var losses: [Prefix: (count: Int, since: Instant)] = [:]
+
+    mutating func isFight(_ prefix: Prefix, at now: Instant) -> Bool {
+        // Old ones are forgotten when the list has grown, so that it cannot grow for ever.
+        if losses.count > 10_000 { losses = losses.filter { now - $0.value.since < .seconds(60) } }
+        var loss = losses[prefix] ?? (0, now)
+        if now - loss.since >= .seconds(60) { loss = (0, now) }
+        loss.count += 1
+        losses[prefix] = loss
+        return loss.count > 5
+    }
+}

@@ -1,0 +1,32 @@
+import NetTypes
+
+extension RouteLedger {
+    /// Desired against installed, by ascending prefix.
+    package func snapshot() -> FIBSnapshot {
+        var rows: [FIBRow] = []
+        rows.reserveCapacity(entries.count)
+        for (prefix, entry) in entries {
+            let desired = entry.hops.map { DesiredRoute(prefix: prefix, nextHops: sets.nextHops($0)) }
+            rows.append(
+                FIBRow(
+                    prefix: prefix, desired: desired, isAggregate: entry.isAggregate,
+                    installed: installedRoute(prefix, entry), status: status(prefix, entry)))
+        }
+        for route in misplaced.values.joined() {
+            rows.append(
+                FIBRow(prefix: route.prefix, desired: nil, isAggregate: false, installed: route, status: .stale))
+        }
+        rows.sort { $0.prefix < $1.prefix }
+        return FIBSnapshot(rows: rows, counters: counters, isConverged: isConverged)
+    }
+
+    private func status(_ prefix: Prefix, _ entry: Entry) -> FIBStatus {
+        let (target, reason) = target(prefix, entry)
+        if let reason { return .unresolved(reason) }
+        if let failure = retries.text(prefix) { return .failed(failure) }
+        guard let target else { return entry.wasDesired ? .pending : .stale }
+        if installedRoute(prefix, entry) == target { return .installed }
+        if let other = foreign[prefix] { return .conflict(protocolID: other.protocolID) }
+        return .pending
+    }
+}

@@ -1,0 +1,82 @@
+import NetTypes
+
+/// What the topology makes of a set of next hops.
+package enum Resolution: Hashable, Sendable {
+    /// In canonical order, never empty.
+    case resolved([RouteNextHop])
+    /// None can be reached; the text says why.
+    case unresolved(String)
+}
+
+extension Topology {
+    /// Finds the interface of each next hop for a prefix of `family`. Those that cannot be reached are left out.
+    package func resolve(_ nextHops: [DesiredNextHop], family: AddressFamily) -> Resolution {
+        var found: [RouteNextHop] = []
+        var reason = "no next hop"
+        for hop in nextHops {
+            switch interface(for: hop, family: family) {
+            case .success(let interface):
+                // The kernel refuses the same IPv6 next hop twice in one route.
+                let isKnown = found.contains { $0.gateway == hop.gateway && $0.interfaceIndex == interface.index }
+                if isKnown { continue }
+                found.append(RouteNextHop(gateway: hop.gateway, interfaceIndex: interface.index, weight: hop.weight))
+            case .failure(let problem): reason = problem.text
+            }
+        }
+        return found.isEmpty ? .unresolved(reason) : .resolved(found.sorted())
+    }
+
+    private struct Problem: Error { let text: String }
+
+    private func interface(for hop: DesiredNextHop, family: AddressFamily) -> Result<Interface, Problem> {
+        let gateway = hop.gateway
+        func fail(_ text: String) -> Result<Interface, Problem> {
+            .failure(Problem(text: "next hop \(gateway) \(text)"))
+        }
+        if family == .ipv6, gateway.family == .ipv4 { return fail("is IPv4, which an IPv6 route cannot have") }
+        if gateway.isUnspecified { return fail("is no address") }
+        if interface(owning: gateway) != nil { return fail("is an address of this node") }
+        if let name = hop.interface {
+            guard let interface = interface(named: name) else { return fail("is on \(name), which does not exist") }
+            guard interface.isUp else { return fail("is on \(name), which is down") }
+            guard interface.isRunning else { return fail("is on \(name), which has no carrier") }
+            return .success(interface)
+        }
+        if case .v6(let address) = gateway, address.isLinkLocal { return fail("is link-local and names no interface") }
+        if let interface = interface(reaching: gateway) { return .success(interface) }
+        let candidates = interfaces.filter { interface in
+            !interface.isLoopback && interface.addresses.contains { $0.subnet.contains(gateway) }
+        }
+        guard let interface = candidates.first else { return fail("is on no connected subnet") }
+        return fail("is on \(interface.name), which \(interface.isUp ? "has no carrier" : "is down")")
+    }
+}
+
+/// Where and as whom routes are installed.
+package struct RouteSettings: Hashable, Sendable {
+    package let table: UInt32
+    package let metric: UInt32
+    /// Our protocol id: the only routes that are ever changed or removed.
+    package let owner: UInt8
+
+    package init(table: UInt32, metric: UInt32, owner: UInt8 = 179) {
+        self.table = table
+        self.metric = metric
+        self.owner = owner
+    }
+
+    /// Our place for a prefix. The kernel has no IPv6 metric 0: it means 1024 (`IP6_RT_PRIO_USER`).
+    package func key(_ prefix: Prefix) -> RouteKey {
+        RouteKey(prefix: prefix, table: table, metric: prefix.family == .ipv6 && metric == 0 ? 1024 : metric)
+    }
+
+    /// The kernel's form of a route with these next hops.
+    package func route(_ prefix: Prefix, nextHops: [RouteNextHop]) -> KernelRoute {
+        KernelRoute(key: key(prefix), kind: .unicast, protocolID: owner, nextHops: nextHops)
+    }
+
+    /// The route that answers for addresses of our own prefix that no pod has.
+    package func unreachable(_ prefix: Prefix) -> KernelRoute {
+        KernelRoute(key: key(prefix), kind: .unreachable, protocolID: owner, nextHops: [])
+    }
+}

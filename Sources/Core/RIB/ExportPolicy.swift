@@ -1,0 +1,64 @@
+import BGPWire
+import NetTypes
+
+/// What one peer is told, and how it is written.
+package struct ExportPolicy: Sendable, Hashable {
+    package enum Mode: Sendable, Hashable {
+        /// Only what the node originates: no transit.
+        case localOnly
+        /// Every best path: route server, reflector, ToR.
+        case all
+        case none
+    }
+
+    package var mode: Mode
+    package var localAS: ASNumber
+    package var isExternal: Bool
+    package var families: FamilySet
+    /// Our addresses on the session, sent as next hop; a family without one cannot be announced.
+    package var ipv4NextHop: IPAddress?
+    package var ipv6NextHop: IPAddress?
+    package var ipv6LinkLocal: IPv6Address?
+    package var clusterID: RouterID
+    /// The peer is a route reflector client of ours.
+    package var isClient: Bool
+
+    package init(mode: Mode, localAS: ASNumber, isExternal: Bool, families: FamilySet, clusterID: RouterID, isClient: Bool = false) {
+        self.mode = mode
+        self.localAS = localAS
+        self.isExternal = isExternal
+        self.families = families
+        self.clusterID = clusterID
+        self.isClient = isClient
+    }
+
+    package func nextHop(_ family: AddressFamily) -> IPAddress? { family == .ipv4 ? ipv4NextHop : ipv6NextHop }
+
+    /// How `path` must be rewritten for the peer, or nil when it may not be told.
+    func rewrite(
+        _ summary: PathAttributes.Summary, source: RIBPeer?, family: AddressFamily
+    ) -> ExportRewrite? {
+        var rewrite = ExportRewrite()
+        rewrite.isExternal = isExternal
+        rewrite.prepend = isExternal ? [localAS] : []
+        rewrite.localPref = isExternal ? nil : summary.localPref ?? 100
+        guard let source else {
+            return setNextHop(of: &rewrite, family) ? rewrite : nil
+        }
+        guard mode == .all, !summary.noAdvertise, !(summary.noExport && isExternal) else { return nil }
+        if isExternal { return setNextHop(of: &rewrite, family) ? rewrite : nil }
+        if !source.isExternal {
+            // Between internal peers only a reflector passes paths on, and only from or to its clients (RFC 4456 6).
+            guard source.isClient || isClient else { return nil }
+            rewrite.reflection = .init(originatorID: summary.originatorID ?? source.routerID, clusterID: clusterID)
+        }
+        return rewrite
+    }
+
+    private func setNextHop(of rewrite: inout ExportRewrite, _ family: AddressFamily) -> Bool {
+        guard let nextHop = nextHop(family) else { return false }
+        rewrite.nextHop = nextHop
+        if family == .ipv6 { rewrite.linkLocalNextHop = ipv6LinkLocal }
+        return true
+    }
+}

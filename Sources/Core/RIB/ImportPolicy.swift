@@ -1,0 +1,78 @@
+import BGPWire
+import NetTypes
+
+/// What may be imported: the safe defaults of a node. One value for all peers; what differs by peer is in `RIBPeer`.
+package struct ImportPolicy: Sendable, Hashable {
+    package var localAS: ASNumber
+    package var routerID: RouterID
+    package var clusterID: RouterID
+    package var clusterCIDRs: [Prefix] = []
+    package var ownPodCIDRs: [Prefix] = []
+    /// The node's own addresses, all interfaces.
+    package var ownAddresses: Set<IPAddress> = []
+    /// Subnets of the node's up interfaces.
+    package var linkSubnets: [Prefix] = []
+    /// Prefix lengths that a podCIDR of another node may have.
+    package var ipv4Lengths: ClosedRange<UInt8> = 8...28
+    package var ipv6Lengths: ClosedRange<UInt8> = 16...122
+    package var allowDefault = false
+    /// A next hop outside `linkSubnets` makes a path unusable; off when nothing is installed (route server).
+    package var requiresConnectedNextHop = true
+
+    package init(localAS: ASNumber, routerID: RouterID) {
+        self.localAS = localAS
+        self.routerID = routerID
+        clusterID = routerID
+    }
+
+    /// The verdict on attributes, the same for every prefix that shares them.
+    package func verdict(on attributes: PathAttributes, from peer: RIBPeer) -> RejectReason {
+        if peer.importMode == .none { return .importNone }
+        if attributes.containsAS(localAS) > 0 { return .asLoop }
+        if peer.isExternal {
+            guard attributes.summary.neighborAS == peer.asNumber else { return .firstASMismatch }
+        } else {
+            if attributes.summary.originatorID == routerID { return .originatorLoop }
+            if attributes.summary.clusterListLength > 0,
+                AttributeFields(attributes).clusterList.contains(clusterID.rawValue)
+            {
+                return .clusterLoop
+            }
+        }
+        if ownAddresses.contains(attributes.nextHop) { return .nextHopOwn }
+        if requiresConnectedNextHop, !isConnected(attributes) { return .nextHopUnreachable }
+        return .none
+    }
+
+    private func isConnected(_ attributes: PathAttributes) -> Bool {
+        attributes.linkLocalNextHop != nil || attributes.nextHop.isLinkLocal
+            || linkSubnets.contains { $0.contains(attributes.nextHop) }
+    }
+
+    /// The verdict on a prefix. `importMode` all keeps only the rules that hold for every router.
+    package func verdict(on prefix: Prefix, from peer: RIBPeer) -> RejectReason {
+        if Self.isMartian(prefix) { return .martian }
+        if peer.importMode == .all { return .none }
+        if prefix.isDefault { return allowDefault ? .none : .defaultRoute }
+        for own in ownPodCIDRs where own.overlaps(prefix) {
+            return own == prefix ? .ownPodCIDR : own.contains(prefix) ? .insideOwnPodCIDR : .coversOwnPodCIDR
+        }
+        if ownAddresses.contains(where: prefix.contains) { return .ownAddress }
+        if linkSubnets.contains(where: prefix.overlaps) { return .linkSubnet }
+        guard clusterCIDRs.contains(where: { $0.contains(prefix) }) else { return .outsideClusterCIDRs }
+        let lengths = prefix.family == .ipv4 ? ipv4Lengths : ipv6Lengths
+        if prefix.length > lengths.upperBound { return .tooLong }
+        return prefix.length < lengths.lowerBound ? .tooShort : .none
+    }
+
+    /// RFC 6890 blocks that must never be routed, whatever a policy says; the default route is not one of them.
+    static func isMartian(_ prefix: Prefix) -> Bool {
+        if prefix.isDefault { return false }
+        return (prefix.family == .ipv4 ? ipv4Martians : ipv6Martians).contains { $0.contains(prefix) }
+    }
+
+    private static let ipv4Martians = prefixes(["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"])
+    private static let ipv6Martians = prefixes(["::/127", "::ffff:0:0/96", "fe80::/10", "ff00::/8"])
+
+    private static func prefixes(_ texts: [String]) -> [Prefix] { texts.compactMap { Prefix(strict: $0) } }
+}

@@ -1,0 +1,54 @@
+import NetTypes
+
+/// A path's source as 16 bits; 0 is the node itself.
+package struct PeerID: RawRepresentable, Hashable, Sendable, BitwiseCopyable {
+    package let rawValue: UInt16
+
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    /// The source of what the node originates.
+    package static let local = Self(rawValue: 0)
+}
+
+/// What the RIB must know about a source of paths.
+package struct RIBPeer: Sendable, Hashable {
+    /// What is imported from a peer.
+    package enum ImportMode: Sendable, Hashable {
+        /// Only other nodes' podCIDRs inside clusterCIDRs.
+        case safe
+        /// Everything but martians: route servers and reflectors.
+        case all
+        case none
+    }
+
+    package var address: IPAddress
+    package var asNumber: ASNumber
+    package var routerID: RouterID
+    package var isExternal: Bool
+    package var importMode: ImportMode
+    /// A route reflector client of ours (RFC 4456).
+    package var isClient: Bool
+
+    package init(
+        address: IPAddress, asNumber: ASNumber, routerID: RouterID, isExternal: Bool, importMode: ImportMode = .safe,
+        isClient: Bool = false
+    ) {
+        self.address = address
+        self.asNumber = asNumber
+        self.routerID = routerID
+        self.isExternal = isExternal
+        self.importMode = importMode
+        self.isClient = isClient
+    }
+}
+
+/// Paths held from one peer, by family.
+package struct PathCounts: Sendable, Hashable {
+    package var received = 0
+    package var rejected = 0
+    /// Paths that are the best of their prefix.
+    package var best = 0
+    package var accepted: Int { received - rejected }
+
+    package init() {}
+}

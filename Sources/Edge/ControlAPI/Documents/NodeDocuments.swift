@@ -1,0 +1,82 @@
+/// Version of the documents on the control socket.
+package enum ControlSchema {
+    package static let version = 1
+}
+
+/// Answer of `/v1/pods`: the pods of this node that our plugin plugged in.
+package struct PodsDocument: Codable, Sendable, Equatable {
+    package var schema = ControlSchema.version
+    package var pods: [PodDocument]
+
+    package init(pods: [PodDocument]) { self.pods = pods }
+}
+
+/// One attachment of a pod.
+package struct PodDocument: Codable, Sendable, Equatable {
+    package var namespace: String
+    package var pod: String
+    package var containerID: String
+    /// Name inside the pod, if it is known.
+    package var interface: String?
+    /// Pod addresses without a length.
+    package var addresses: [String]
+    /// Name of the link on the host.
+    package var hostInterface: String
+    /// `up`, `down`, or what is missing, in words.
+    package var state: String
+
+    package init(
+        namespace: String, pod: String, containerID: String, interface: String? = nil, addresses: [String],
+        hostInterface: String, state: String
+    ) {
+        self.namespace = namespace
+        self.pod = pod
+        self.containerID = containerID
+        self.interface = interface
+        self.addresses = addresses
+        self.hostInterface = hostInterface
+        self.state = state
+    }
+}
+
+/// Answer of `/v1/status`: the agent itself.
+package struct StatusDocument: Codable, Sendable, Equatable {
+    package var schema = ControlSchema.version
+    package var version: String
+    package var node: String
+    package var routerID: String
+    package var asn: UInt32
+    package var podCIDRs: [String]
+    package var pid: Int32
+    package var uptimeSeconds: Int
+    /// Configured peers, and how many of them are established.
+    package var sessions: Int
+    package var sessionsEstablished: Int
+    /// Versions of linked libraries by name.
+    package var libraries: [String: String] = [:]
+
+    package init(
+        version: String, node: String, routerID: String, asn: UInt32, podCIDRs: [String], pid: Int32,
+        uptimeSeconds: Int, sessions: Int, sessionsEstablished: Int, libraries: [String: String] = [:]
+    ) {
+        self.version = version
+        self.node = node
+        self.routerID = routerID
+        self.asn = asn
+        self.podCIDRs = podCIDRs
+        self.pid = pid
+        self.uptimeSeconds = uptimeSeconds
+        self.sessions = sessions
+        self.sessionsEstablished = sessionsEstablished
+        self.libraries = libraries
+    }
+}
+
+/// Answer of a request that failed.
+package struct ErrorDocument: Codable, Sendable, Equatable {
+    package var schema = ControlSchema.version
+    /// What is wrong, for a person.
+    package var error: String
+
+    package init(error: String) { self.error = error }
+}

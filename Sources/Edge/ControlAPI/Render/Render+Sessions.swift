@@ -1,0 +1,180 @@
+extension Render {
+    /// `martletctl sessions`: a row for each peer and family; a peer that is down has one row, which says why.
+    package static func sessions(_ document: SessionsDocument, wide: Bool = false) -> String {
+        guard !document.sessions.isEmpty else {
+            return "No peers are configured: add them under bgp.peers in martletd.yaml.\n"
+        }
+        var columns: [TextTable.Column] = [
+            .left("PEER"), .left("ADDRESS"), .right("AS"), .left("STATE"), .right("SINCE"), .left("FAMILY"),
+            .right("RECEIVED"), .right("ACCEPTED"), .right("BEST"), .right("ADVERTISED"),
+        ]
+        if wide {
+            columns += [
+                .left("LOCAL ADDRESS"), .left("ROUTER ID"), .right("HOLD"), .right("MSG IN"), .right("MSG OUT"),
+                .right("UPS"), .right("DOWNS"),
+            ]
+        }
+        var table = TextTable(columns + [.left("INFO")])
+        for session in document.sessions {
+            let extra = wide ? wideCells(session) : []
+            if session.isEstablished, !session.families.isEmpty {
+                for family in session.families {
+                    table.add(head(session) + familyCells(family) + extra + [info(family)])
+                }
+            } else {
+                let families = session.families.map { short($0.family) }.joined(separator: ",")
+                table.add(head(session) + [families, "", "", "", ""] + extra + [reason(session)])
+            }
+        }
+        return table.text
+    }
+
+    private static func head(_ session: SessionDocument) -> [String] {
+        [
+            session.peer, session.address, String(session.asn), word(session.state),
+            Printable.duration(session.uptimeSeconds ?? session.sinceSeconds),
+        ]
+    }
+
+    private static func familyCells(_ family: SessionFamilyDocument) -> [String] {
+        guard family.negotiated else { return [short(family.family), "", "", "", ""] }
+        return [short(family.family)]
+            + [family.received, family.accepted, family.best, family.advertised].map { String($0) }
+    }
+
+    private static func wideCells(_ session: SessionDocument) -> [String] {
+        [
+            session.localAddress ?? "", session.peerRouterID ?? "", "\(session.holdTime)s",
+            String(session.messagesReceived.total), String(session.messagesSent.total),
+            String(session.establishedCount),
+            String(session.dropCount),
+        ]
+    }
+
+    /// What is remarkable about a family of a session that is up.
+    private static func info(_ family: SessionFamilyDocument) -> String {
+        guard family.negotiated else { return "not offered by the peer" }
+        var remarks: [String] = []
+        if family.rejected > 0 { remarks.append("\(family.rejected) rejected") }
+        if family.stale > 0 { remarks.append("\(family.stale) stale") }
+        if !family.endOfRIBReceived { remarks.append("no End-of-RIB yet") }
+        return remarks.joined(separator: ", ")
+    }
+
+    /// Why a session is down, in words.
+    private static func reason(_ session: SessionDocument) -> String {
+        guard !session.isEstablished else { return "no families" }
+        guard let error = session.lastError else {
+            return session.passive ? "waiting for the peer to connect" : ""
+        }
+        return "\(words(error)) (\(Printable.duration(error.secondsAgo)) ago)"
+    }
+
+    private static func words(_ error: SessionErrorDocument) -> String {
+        switch error.direction {
+        case .received: "peer said: \(error.text)"
+        case .sent: "we said: \(error.text)"
+        case .local: error.text
+        }
+    }
+
+    static func word(_ state: SessionStateDocument) -> String {
+        switch state {
+        case .shutDown: "ShutDown"
+        case .idle: "Idle"
+        case .connect: "Connect"
+        case .active: "Active"
+        case .openSent: "OpenSent"
+        case .openConfirm: "OpenConfirm"
+        case .established: "Established"
+        }
+    }
+
+    /// `ipv4` for `ipv4-unicast`: there is no other kind.
+    private static func short(_ family: String) -> String {
+        family.hasSuffix("-unicast") ? String(family.dropLast(8)) : family
+    }
+}
+
+// MARK: - One session
+
+extension Render {
+    /// `martletctl session PEER`: everything about a peer.
+    package static func session(_ session: SessionDocument) -> String {
+        [
+            Printable.text("Peer \(session.peer), AS \(session.asn), \(session.external ? "external" : "internal")")
+                + "\n",
+            facts(session), capabilities(session), families(session), messages(session),
+        ].filter { !$0.isEmpty }.joined(separator: "\n")
+    }
+
+    private static func facts(_ session: SessionDocument) -> String {
+        let since = Printable.duration(session.uptimeSeconds ?? session.sinceSeconds)
+        let (ups, downs) = (session.establishedCount, session.dropCount)
+        let history =
+            ups == 0
+            ? "never was up"
+            : "came up \(Printable.count(ups, "time")), went down \(Printable.count(downs, "time"))"
+        var facts = [("State", "\(word(session.state)) for \(since); \(history)")]
+        if let error = session.lastError {
+            let codes = [error.code, error.subcode].compactMap { $0.map { String($0) } }.joined(separator: "/")
+            let suffix = codes.isEmpty ? "" : " (NOTIFICATION \(codes))"
+            facts.append(("Last error", "\(words(error))\(suffix), \(Printable.duration(error.secondsAgo)) ago"))
+        }
+        facts.append(("Addresses", "\(session.localAddress ?? "any") (ours), \(session.address) (peer's)"))
+        facts.append(("AS numbers", "\(session.localASN) (ours), \(session.asn) (peer's)"))
+        facts.append(("Router id", session.peerRouterID ?? "not known yet"))
+        if session.passive { facts.append(("Passive", "yes: we wait for the peer to connect")) }
+        facts.append(("Hold time", session.holdTime == 0 ? "none" : "\(session.holdTime)s"))
+        facts.append(("Keepalives", session.keepaliveTime == 0 ? "none" : "every \(session.keepaliveTime)s"))
+        let timers = session.timers.map { "\($0.name) in \(Printable.duration($0.remainingSeconds))" }
+        if !timers.isEmpty { facts.append(("Timers", timers.joined(separator: ", "))) }
+        return lines(facts.map { (name: $0.0, value: $0.1) }, indent: "  ")
+    }
+
+    private static func capabilities(_ session: SessionDocument) -> String {
+        let (sent, received) = (session.capabilitiesSent, session.capabilitiesReceived)
+        guard !sent.isEmpty || !received.isEmpty else { return "" }
+        var table = TextTable([.left("CAPABILITY"), .left("SENT"), .left("RECEIVED")], indent: "  ")
+        for capability in sent + received.filter({ !sent.contains($0) }) {
+            table.add([
+                capability, sent.contains(capability) ? "yes" : "no", received.contains(capability) ? "yes" : "no",
+            ])
+        }
+        return table.text
+    }
+
+    private static func families(_ session: SessionDocument) -> String {
+        guard !session.families.isEmpty else { return "" }
+        var table = TextTable(
+            [
+                .left("FAMILY"), .left("NEGOTIATED"), .right("RECEIVED"), .right("ACCEPTED"), .right("REJECTED"),
+                .right("BEST"), .right("ADVERTISED"), .right("STALE"), .left("END-OF-RIB"),
+            ], indent: "  ")
+        for family in session.families {
+            let markers = [family.endOfRIBReceived ? "received" : nil, family.endOfRIBSent ? "sent" : nil]
+            let numbers = [
+                family.received, family.accepted, family.rejected, family.best, family.advertised, family.stale,
+            ]
+            let end = markers.compactMap { $0 }.joined(separator: ", ")
+            let name = [short(family.family), family.negotiated ? "yes" : "no"]
+            table.add(name + numbers.map { String($0) } + [end.isEmpty ? "none" : end])
+        }
+        return table.text
+    }
+
+    private static func messages(_ session: SessionDocument) -> String {
+        var table = TextTable(
+            [
+                .left("MESSAGES"), .right("OPEN"), .right("UPDATE"), .right("NOTIFICATION"), .right("KEEPALIVE"),
+                .right("ROUTE-REFRESH"), .right("TOTAL"),
+            ], indent: "  ")
+        for (name, counts) in [("received", session.messagesReceived), ("sent", session.messagesSent)] {
+            let numbers = [
+                counts.open, counts.update, counts.notification, counts.keepalive, counts.routeRefresh, counts.total,
+            ]
+            table.add([name] + numbers.map { String($0) })
+        }
+        return table.text
+    }
+}

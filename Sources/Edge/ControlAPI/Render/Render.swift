@@ -1,0 +1,89 @@
+/// Documents as `martletctl` prints them; `wide` adds the columns that are rarely needed.
+package enum Render {
+    /// `martletctl routes`: what became of each path, and why.
+    package static func routes(_ document: RoutesDocument, wide: Bool = false) -> String {
+        guard !document.routes.isEmpty else { return document.total == 0 ? "No routes.\n" : "" }
+        var columns: [TextTable.Column] = [.left("PREFIX"), .left("NEXT HOP"), .left("PEER"), .left("AS PATH")]
+        if wide { columns += [.left("ORIGIN"), .right("LOCAL PREF"), .right("MED"), .left("COMMUNITIES")] }
+        var table = TextTable(columns + [.right("AGE"), .left("STATE"), .left("REASON")])
+        for route in document.routes {
+            var cells = [route.prefix, route.nextHop, route.peer, route.asPath]
+            if wide {
+                let communities = route.communities + route.largeCommunities
+                cells += [
+                    route.origin, route.localPref.map { String($0) } ?? "", route.med.map { String($0) } ?? "",
+                    communities.joined(separator: " "),
+                ]
+            }
+            let state = route.state.rawValue + (route.stale ? ", stale" : "")
+            table.add(cells + [Printable.duration(route.ageSeconds), state, route.reason])
+        }
+        let hidden = document.total - document.routes.count
+        return table.text + (hidden > 0 ? "\(hidden) more not shown.\n" : "")
+    }
+
+    /// `martletctl fib`: desired beside installed.
+    package static func fib(_ document: FIBDocument) -> String {
+        guard document.enabled else { return "The kernel is left alone: the configuration says fib.enabled: false.\n" }
+        let counters = document.counters
+        let summary = """
+            \(Printable.count(counters.desired, "route")) desired, \(counters.installed) installed, \
+            \(counters.failed) failed; \(Printable.count(counters.repairs, "repair")), \
+            \(Printable.count(counters.resyncs, "full reading")) of the kernel
+
+            """
+        guard !document.routes.isEmpty else { return "No routes.\n\n" + summary }
+        var table = TextTable([.left("PREFIX"), .left("DESIRED"), .left("INSTALLED"), .left("STATUS"), .left("DETAIL")])
+        for route in document.routes {
+            let desired = route.desired.joined(separator: ", ")
+            let installed = route.installed.joined(separator: ", ")
+            let same = !desired.isEmpty && desired == installed
+            table.add([
+                route.prefix, desired, same ? "as desired" : installed, route.status.rawValue, route.detail ?? "",
+            ])
+        }
+        return table.text + "\n" + summary
+    }
+
+    /// `martletctl pods`: what our plugin plugged in on this node.
+    package static func pods(_ document: PodsDocument, wide: Bool = false) -> String {
+        guard !document.pods.isEmpty else { return "No pods of this network on this node.\n" }
+        var columns: [TextTable.Column] = [
+            .left("NAMESPACE"), .left("POD"), .left("ADDRESSES"), .left("HOST LINK"),
+        ]
+        if wide { columns += [.left("POD LINK")] }
+        var table = TextTable(columns + [.left("CONTAINER"), .left("STATE")])
+        for pod in document.pods {
+            var cells = [pod.namespace, pod.pod, pod.addresses.joined(separator: ", "), pod.hostInterface]
+            if wide { cells += [pod.interface ?? ""] }
+            table.add(cells + [wide ? pod.containerID : String(pod.containerID.prefix(12)), pod.state])
+        }
+        return table.text
+    }
+
+    /// `martletctl status`: the agent itself.
+    package static func status(_ document: StatusDocument) -> String {
+        let libraries = document.libraries.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+        return lines([
+            ("Node", document.node),
+            ("Router id", document.routerID),
+            ("AS", String(document.asn)),
+            ("Pod CIDRs", document.podCIDRs.isEmpty ? "none" : document.podCIDRs.joined(separator: ", ")),
+            ("Sessions", "\(document.sessionsEstablished) of \(document.sessions) established"),
+            (
+                "Agent",
+                "martletd \(document.version), pid \(document.pid), up \(Printable.duration(document.uptimeSeconds))"
+            ),
+            ("Libraries", libraries.isEmpty ? "none" : libraries.joined(separator: ", ")),
+        ])
+    }
+
+    /// Names and values, the values in one column.
+    static func lines(_ pairs: [(name: String, value: String)], indent: String = "") -> String {
+        let width = pairs.map(\.name.count).max() ?? 0
+        return pairs.map { name, value in
+            let padding = String(repeating: " ", count: width - name.count)
+            return Printable.trimmed("\(indent)\(name)\(padding)  \(Printable.text(value))") + "\n"
+        }.joined()
+    }
+}

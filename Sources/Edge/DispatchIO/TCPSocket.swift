@@ -1,0 +1,96 @@
+import CLinux
+import Glibc
+import NetTypes
+
+/// A TCP descriptor with the socket options that BGP wants. Owns nothing: whoever has the descriptor closes it.
+package enum TCPSocket {
+    /// A non-blocking socket that has begun to connect; from then on a write event tells the outcome.
+    package static func connect(to remote: SocketAddress, from local: SocketAddress?) throws(SystemError) -> CInt {
+        let fd = try make(remote.domain)
+        do {
+            if let local {
+                _ = try check("bind to \(local.address)") { local.withSockaddr { bind(fd, $0, $1) } }
+            }
+            do {
+                _ = try check("connect") { remote.withSockaddr { Glibc.connect(fd, $0, $1) } }
+            } catch where error.code == EINPROGRESS {
+                // Expected of a non-blocking socket.
+            }
+            return fd
+        } catch {
+            close(fd)
+            throw error
+        }
+    }
+
+    /// A listening socket; an IPv6 wildcard takes IPv4 too.
+    package static func listen(on local: SocketAddress) throws(SystemError) -> CInt {
+        let fd = try make(local.domain)
+        do {
+            try set(fd, SOL_SOCKET, SO_REUSEADDR, 1)
+            if local.domain == AF_INET6 { try set(fd, CInt(IPPROTO_IPV6), IPV6_V6ONLY, local.address.isUnspecified ? 0 : 1) }
+            _ = try check("bind to \(local)") { local.withSockaddr { bind(fd, $0, $1) } }
+            _ = try check("listen on \(local)") { Glibc.listen(fd, 128) }
+            return fd
+        } catch {
+            close(fd)
+            throw error
+        }
+    }
+
+    private static func make(_ domain: CInt) throws(SystemError) -> CInt {
+        let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+        let fd = try check("socket") { socket(domain, type, 0) }
+        setForBGP(fd, domain)
+        return fd
+    }
+
+    /// No delay (messages are packed already) and network-control class CS6; best effort, neither is vital.
+    package static func setForBGP(_ fd: CInt, _ domain: CInt) {
+        try? set(fd, CInt(IPPROTO_TCP), TCP_NODELAY, 1)
+        let cs6: CInt = 0xc0
+        if domain == AF_INET {
+            try? set(fd, CInt(IPPROTO_IP), IP_TOS, cs6)
+        } else {
+            try? set(fd, CInt(IPPROTO_IPV6), IPV6_TCLASS, cs6)
+        }
+    }
+
+    /// Packets of the connection leave with this hop limit: 1 keeps an external session on its link.
+    package static func setHopLimit(_ fd: CInt, _ family: AddressFamily, _ limit: CInt) throws(SystemError) {
+        switch family {
+        case .ipv4: try set(fd, CInt(IPPROTO_IP), IP_TTL, limit)
+        case .ipv6: try set(fd, CInt(IPPROTO_IPV6), IPV6_UNICAST_HOPS, limit)
+        }
+    }
+
+    private static func set(_ fd: CInt, _ level: CInt, _ name: CInt, _ value: CInt) throws(SystemError) {
+        var value = value
+        _ = try check("setsockopt \(level)/\(name)") {
+            setsockopt(fd, level, name, &value, socklen_t(MemoryLayout<CInt>.size))
+        }
+    }
+
+    /// The outcome of a connect that was in progress; nil: connected.
+    package static func pendingError(_ fd: CInt) -> SystemError? {
+        var code: CInt = 0
+        var length = socklen_t(MemoryLayout<CInt>.size)
+        guard getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &length) == 0 else { return SystemError("getsockopt") }
+        return code == 0 ? nil : SystemError("connect", code: code)
+    }
+
+    package static func localAddress(_ fd: CInt) -> SocketAddress? { address { getsockname(fd, $0, $1) } }
+
+    package static func remoteAddress(_ fd: CInt) -> SocketAddress? { address { getpeername(fd, $0, $1) } }
+
+    private static func address(
+        _ call: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> CInt
+    ) -> SocketAddress? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let result = withUnsafeMutablePointer(to: &storage) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { call($0, &length) }
+        }
+        return result == 0 ? SocketAddress(storage) : nil
+    }
+}

@@ -1,0 +1,44 @@
+import CNetlink
+import FIB
+import NetTypes
+
+/// A notification of the kernel.
+package enum KernelNotice: Hashable, Sendable {
+    case route(RouteObservation, cause: RouteChangeCause)
+    case link(LinkObservation)
+}
+
+extension KernelNotice {
+    private static let replaces: UInt16 = 0x100
+
+    /// Reads a message; nil when it tells nothing that we deal with.
+    init?(_ bytes: borrowing RawSpan, _ header: NetlinkHeader, ownPortID: UInt32) {
+        let cause: RouteChangeCause =
+            switch header.portID {
+            case 0: .kernel
+            case ownPortID: .ourselves
+            default: .others
+            }
+        switch Int(header.type) {
+        case RTM_NEWROUTE:
+            guard let route = RouteMessage.read(bytes, header.body) else { return nil }
+            self = .route(.present(route, isReplacing: header.flags & Self.replaces != 0), cause: cause)
+        case RTM_DELROUTE:
+            guard let route = RouteMessage.read(bytes, header.body) else { return nil }
+            self = .route(.absent(route), cause: cause)
+        case RTM_NEWLINK:
+            guard let link = LinkMessage.readLink(bytes, header.body) else { return nil }
+            self = .link(.link(link))
+        case RTM_DELLINK:
+            guard let link = LinkMessage.readLink(bytes, header.body) else { return nil }
+            self = .link(.linkGone(link.index))
+        case RTM_NEWADDR:
+            guard let (index, address) = LinkMessage.readAddress(bytes, header.body) else { return nil }
+            self = .link(.address(index, address))
+        case RTM_DELADDR:
+            guard let (index, address) = LinkMessage.readAddress(bytes, header.body) else { return nil }
+            self = .link(.addressGone(index, address))
+        default: return nil
+        }
+    }
+}

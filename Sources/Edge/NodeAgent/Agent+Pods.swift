@@ -1,0 +1,5 @@
+import ControlAPI
+
+extension Agent {
+    func pods() throws -> [PodDocument] { [] }
+}

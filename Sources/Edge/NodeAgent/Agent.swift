@@ -1,0 +1,252 @@
+import BGPSession
+import BGPSpeaker
+import BGPWire
+import ControlAPI
+import Dispatch
+import DispatchIO
+import FIB
+import Glibc
+import Logging
+import NetTypes
+import RIB
+
+/// The node agent: makes the loops of one configuration, ties them together, and changes them when it changes.
+package actor Agent: Loop {
+    package nonisolated let executor = LoopExecutor(label: "martlet.agent")
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// The agent cannot start; the text says why and what to do.
+    package struct StartFailure: Error, CustomStringConvertible {
+        package let description: String
+    }
+
+    /// A running peer.
+    struct PeerHandle {
+        let settings: Configuration.PeerSettings
+        let id: PeerID
+        let loop: PeerLoop
+    }
+
+    let logger: Logger
+    let startTime = Instant.now
+    private(set) var configuration: Configuration
+    private(set) var routerID = RouterID(rawValue: 0)
+    private(set) var peers: [PeerHandle] = []
+    private(set) var kernel: KernelLoop?
+    private(set) var speaker: SpeakerLoop?
+    private(set) var topology = Topology()
+    private var control: ControlServer?
+    private var listener: TCPListener?
+    private var restart = RestartState()
+
+    package init(_ configuration: Configuration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Starts everything; nothing keeps running when it throws.
+    package func start() async throws(StartFailure) {
+        try await startControl()
+        do throws(StartFailure) {
+            try await startKernel()
+            await startSpeaker()
+            try listen()
+            for settings in configuration.bgp.peers { await startPeer(settings) }
+            await speaker?.start()
+        } catch {
+            await stop(reason: "it could not start")
+            throw error
+        }
+    }
+
+    /// Stops, leaving every route in the kernel; with graceful restart the peers keep theirs too (RFC 4724).
+    package func stop(reason: String) async {
+        LogLine.stopping(reason).log(to: logger)
+        listener?.cancel()
+        listener = nil
+        let notification: NotificationMessage? =
+            configuration.bgp.gracefulRestart.enabled && configuration.fib.enabled ? nil : .cease(.administrativeShutdown)
+        for peer in peers { await peer.loop.stop(notification) }
+        await kernel?.stop()
+        await control?.stop()
+    }
+
+    // MARK: parts
+
+    private func startControl() async throws(StartFailure) {
+        let directory = configuration.node.stateDir
+        if mkdir(directory, 0o755) != 0, errno != EEXIST {
+            throw StartFailure(description: "cannot make node.stateDir: \(SystemError("mkdir \(directory)"))")
+        }
+        let server = ControlServer(provider: ControlAnswers(agent: self))
+        do {
+            try await server.start(socket: configuration.control.socket)
+        } catch {
+            throw StartFailure(description: "\(error)")
+        }
+        control = server
+    }
+
+    private func startKernel() async throws(StartFailure) {
+        let settings = KernelConfiguration(
+            enabled: configuration.fib.enabled, table: configuration.fib.table, metric: configuration.fib.metric)
+        let logger = logger
+        let kernel = KernelLoop(
+            settings, onTopology: { [weak self] topology in self?.post { $0.topologyChanged(topology) } },
+            onEvent: { LogLine.kernel($0).log(to: logger) })
+        do {
+            let found = try await kernel.start()
+            topology = found.topology
+            if found.adoptedIPv4 + found.adoptedIPv6 > 0, configuration.fib.enabled {
+                LogLine.adopted(ipv4: found.adoptedIPv4, ipv6: found.adoptedIPv6).log(to: logger)
+                restart.restarted = true
+                if found.adoptedIPv4 > 0 { restart.forwardingPreserved.insert(.ipv4) }
+                if found.adoptedIPv6 > 0 { restart.forwardingPreserved.insert(.ipv6) }
+            }
+        } catch {
+            throw StartFailure(description: "cannot read the kernel's links and routes: \(error)")
+        }
+        self.kernel = kernel
+        guard let id = configuration.node.routerID ?? topology.lowestGlobalIPv4.map({ RouterID(rawValue: $0.rawValue) })
+        else {
+            throw StartFailure(
+                description: "no router ID: the node has no global IPv4 address; set node.routerID in the configuration")
+        }
+        routerID = id
+        if configuration.fib.enabled { enableForwarding() }
+    }
+
+    private func enableForwarding() {
+        for family in AddressFamily.allCases {
+            do throws(SystemError) {
+                try KernelSettings.enableForwarding(family)
+            } catch {
+                LogLine.setting("\(family) forwarding", failed: error.description).log(to: logger)
+            }
+        }
+    }
+
+    private func startSpeaker() async {
+        LogLine.starting(
+            version: Version.martlet, node: configuration.node.name, asNumber: configuration.bgp.asn, routerID: routerID
+        ).log(to: logger)
+        var policy = ImportPolicy(localAS: configuration.bgp.asn, routerID: routerID)
+        policy.requiresConnectedNextHop = configuration.fib.enabled
+        let speaker = SpeakerLoop(
+            policy: policy, maximumPaths: 16, deferralTime: configuration.bgp.gracefulRestart.deferralTime,
+            kernel: configuration.fib.enabled ? kernel : nil, seed: .random(in: .min ... .max), logger: logger)
+        self.speaker = speaker
+        await speaker.setTopology(topology)
+        await applyPrefixes()
+    }
+
+    /// What may be imported, what is announced, and what the plugins are told.
+    private func applyPrefixes() async {
+        let configuration = configuration
+        await speaker?.setPolicy { policy in
+            policy.clusterID = configuration.bgp.clusterID ?? policy.routerID
+            policy.clusterCIDRs = configuration.clusterCIDRs
+            policy.ownPodCIDRs = configuration.node.podCIDRs
+            policy.ipv4Lengths = configuration.imports.prefixLengths(.ipv4)
+            policy.ipv6Lengths = configuration.imports.prefixLengths(.ipv6)
+            policy.allowDefault = configuration.imports.allowDefault
+        }
+        await speaker?.originate(Set(configuration.node.podCIDRs))
+        if configuration.fib.enabled { await kernel?.setAggregates(configuration.node.podCIDRs) }
+        writeNodeState()
+    }
+
+    private func writeNodeState() {
+        let state = NodeState(
+            name: configuration.node.name, podCIDRs: configuration.node.podCIDRs, mtu: topology.uplinkMTU ?? 1500)
+        do throws(SystemError) {
+            try state.write(to: configuration.node.stateDir)
+        } catch {
+            LogLine.setting("node.json", failed: error.description).log(to: logger)
+        }
+    }
+
+    private func topologyChanged(_ topology: Topology) {
+        let mtu = self.topology.uplinkMTU
+        self.topology = topology
+        speaker?.post { $0.setTopology(topology) }
+        if topology.uplinkMTU != mtu { writeNodeState() }
+    }
+
+    private func listen() throws(StartFailure) {
+        let port = configuration.bgp.listenPort
+        guard port != 0 else { return }
+        let wildcard = IPAddress(leftAligned: 0, family: Self.hasIPv6 ? .ipv6 : .ipv4)
+        let address = SocketAddress(configuration.bgp.listenAddress ?? wildcard, port: port)
+        do throws(SystemError) {
+            listener = try TCPListener(on: address, queue: executor.queue) { [weak self] fd, remote in
+                guard let self else { return _ = close(fd) }
+                self.assumeIsolated { $0.accept(fd, remote) }
+            }
+        } catch {
+            throw StartFailure(
+                description: "cannot listen for BGP: \(error); another speaker on this node? set bgp.listenPort or bgp.listenAddress")
+        }
+        LogLine.listening(address.description).log(to: logger)
+    }
+
+    /// Whether the kernel has IPv6 at all.
+    private static var hasIPv6: Bool { access("/proc/net/if_inet6", F_OK) == 0 }
+
+    private func accept(_ fd: CInt, _ remote: SocketAddress) {
+        guard let peer = peers.first(where: { $0.settings.address == remote.address }) else {
+            LogLine.refused(address: remote.address, "no peer with this address is configured").log(to: logger)
+            close(fd)
+            return
+        }
+        peer.loop.post { $0.accept(fd) }
+    }
+
+    // MARK: peers
+
+    private func startPeer(_ settings: Configuration.PeerSettings) async {
+        guard let speaker else { return }
+        let id = await speaker.addPeer(settings.speakerPeer(configuration.bgp))
+        let session = settings.sessionConfiguration(
+            configuration.bgp, routerID: routerID, keepsForwarding: configuration.fib.enabled)
+        let loop = PeerLoop(
+            id: id, settings: .init(configuration: session, port: settings.port, localAddress: settings.localAddress),
+            restart: restart, seed: .random(in: .min ... .max), speaker: speaker, logger: logger)
+        await speaker.setLoop(loop, for: id)
+        peers.append(PeerHandle(settings: settings, id: id, loop: loop))
+        await loop.start()
+    }
+
+    private func stopPeer(_ peer: PeerHandle, _ notification: NotificationMessage) async {
+        await peer.loop.stop(notification)
+        await speaker?.removePeer(peer.id)
+        peers.removeAll { $0.id == peer.id }
+    }
+
+    // MARK: reload
+
+    /// Takes over a new configuration by difference: a session that nothing changes stays up.
+    package func reload(_ new: Configuration) async {
+        let fixed = configuration.fixedParts(changedIn: new)
+        guard fixed.isEmpty else {
+            for key in fixed {
+                LogLine.configurationProblem("\(key) changed: this needs a restart of martletd").log(to: logger)
+            }
+            return LogLine.reloadFailed(problems: fixed.count).log(to: logger)
+        }
+        let sessionWide = configuration.bgp.timing != new.bgp.timing
+        configuration = new
+        await applyPrefixes()
+        let stay = peers.filter { !sessionWide && new.bgp.peers.contains($0.settings) }
+        let go = peers.filter { peer in !stay.contains { $0.id == peer.id } }
+        let come = new.bgp.peers.filter { settings in !stay.contains { $0.settings == settings } }
+        var changed = 0
+        for peer in go {
+            let remains = new.bgp.peers.contains { $0.name == peer.settings.name }
+            changed += remains ? 1 : 0
+            await stopPeer(peer, .cease(remains ? .configurationChange : .peerDeconfigured))
+        }
+        for settings in come { await startPeer(settings) }
+        LogLine.reloaded(added: come.count - changed, removed: go.count - changed, changed: changed).log(to: logger)
+    }
+}

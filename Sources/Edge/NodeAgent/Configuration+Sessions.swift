@@ -1,0 +1,80 @@
+import BGPSession
+import BGPSpeaker
+import BGPWire
+import NetTypes
+import RIB
+
+extension Configuration.PeerSettings {
+    /// The peer as the speaker sees it.
+    func speakerPeer(_ bgp: Configuration.BGPSettings) -> SpeakerPeer {
+        let imports: RIBPeer.ImportMode =
+            switch importPolicy {
+            case .cluster: .safe
+            case .all: .all
+            case .none: .none
+            }
+        let exports: ExportPolicy.Mode =
+            switch exportPolicy {
+            case .own: .localOnly
+            case .all: .all
+            case .none: .none
+            }
+        return SpeakerPeer(
+            name: name, address: address, asNumber: asn, isExternal: !isInternal(bgp), importMode: imports,
+            exportMode: exports, isClient: routeReflectorClient)
+    }
+
+    /// The peer as its session machine sees it. Graceful restart is only offered where forwarding outlives us.
+    func sessionConfiguration(
+        _ bgp: Configuration.BGPSettings, routerID: RouterID, keepsForwarding: Bool
+    ) -> PeerConfiguration {
+        let restart = bgp.gracefulRestart
+        return PeerConfiguration(
+            name: name, address: address, remoteAS: asn, localAS: bgp.asn, routerID: routerID,
+            holdTime: holdTime(bgp), keepaliveTime: bgp.keepaliveTime,
+            families: families.reduce(into: FamilySet()) { $0.insert(FamilySet($1)) }, passive: passive,
+            connectRetryTime: bgp.connectRetryTime,
+            gracefulRestart: restart.enabled && keepsForwarding
+                ? .init(restartTime: UInt16(clamping: restart.restartTime.wholeSeconds)) : nil)
+    }
+}
+
+extension Configuration.BGPSettings {
+    /// What every OPEN and every timer depends on.
+    struct Timing: Equatable {
+        let holdTime: Duration
+        let keepaliveTime: Duration?
+        let connectRetryTime: Duration
+        let gracefulRestart: Configuration.GracefulRestartSettings
+    }
+
+    var timing: Timing {
+        Timing(
+            holdTime: holdTime, keepaliveTime: keepaliveTime, connectRetryTime: connectRetryTime,
+            gracefulRestart: gracefulRestart)
+    }
+}
+
+extension Configuration.ImportSettings {
+    /// The allowed lengths of a family as the policy wants them.
+    func prefixLengths(_ family: AddressFamily) -> ClosedRange<UInt8> {
+        let range = lengths(family)
+        return UInt8(clamping: range.lowerBound)...UInt8(clamping: range.upperBound)
+    }
+}
+
+extension Configuration {
+    /// Keys that cannot change while the agent runs, and did.
+    func fixedParts(changedIn new: Configuration) -> [String] {
+        var keys: [String] = []
+        if node.name != new.node.name { keys.append("node.name") }
+        if node.routerID != new.node.routerID { keys.append("node.routerID") }
+        if node.stateDir != new.node.stateDir { keys.append("node.stateDir") }
+        if bgp.asn != new.bgp.asn { keys.append("bgp.asn") }
+        if bgp.listenPort != new.bgp.listenPort { keys.append("bgp.listenPort") }
+        if bgp.listenAddress != new.bgp.listenAddress { keys.append("bgp.listenAddress") }
+        if fib != new.fib { keys.append("fib") }
+        if control != new.control { keys.append("control") }
+        return keys
+    }
+}

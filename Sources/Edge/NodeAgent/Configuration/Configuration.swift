@@ -1,0 +1,189 @@
+import NetTypes
+
+/// What `martletd.yaml` says, with every default filled in: plain values that two loads of the same text give alike.
+///
+/// `Configuration.load` makes one; `martletd.yaml(5)` explains the keys.
+package struct Configuration: Sendable, Equatable {
+    /// This node.
+    package var node: NodeSettings
+    /// What may be imported from peers; empty: nothing is.
+    package var clusterCIDRs: [Prefix]
+    /// Our side of every session, and the peers in the order of the file.
+    package var bgp: BGPSettings
+    /// Learned routes in the kernel.
+    package var fib: FIBSettings
+    /// Which prefixes inside `clusterCIDRs` are taken.
+    package var imports: ImportSettings
+    /// The control socket.
+    package var control: ControlSettings
+    /// What is logged, and how.
+    package var log: LogSettings
+
+    /// Key `node`.
+    package struct NodeSettings: Sendable, Equatable {
+        /// Default: the host's name.
+        package var name: String
+        /// BGP identifier; nil: the lowest global IPv4 address of the node.
+        package var routerID: RouterID?
+        /// Prefixes that pods of this node live in and that are announced; inside `clusterCIDRs`, disjoint.
+        package var podCIDRs: [Prefix]
+        /// Absolute path of the directory for `node.json` and the control socket.
+        package var stateDir: String
+    }
+
+    /// Key `bgp`.
+    package struct BGPSettings: Sendable, Equatable {
+        /// Our AS number; never 0.
+        package var asn: ASNumber
+        /// TCP port for incoming connections; 0: none is accepted.
+        package var listenPort: UInt16
+        /// Address for incoming connections; nil: all addresses.
+        package var listenAddress: IPAddress?
+        /// Proposed hold time (RFC 4271 section 4.2): zero, or whole seconds 3...65535.
+        package var holdTime: Duration
+        /// Proposed interval of KEEPALIVEs; nil: a third of the negotiated hold time.
+        package var keepaliveTime: Duration?
+        /// Wait between attempts to connect.
+        package var connectRetryTime: Duration
+        /// Graceful restart (RFC 4724).
+        package var gracefulRestart: GracefulRestartSettings
+        /// CLUSTER_ID of a route reflector (RFC 4456); nil: the router id.
+        package var clusterID: RouterID?
+        /// Configured neighbours; names and addresses are unique.
+        package var peers: [PeerSettings]
+    }
+
+    /// Key `bgp.gracefulRestart`.
+    package struct GracefulRestartSettings: Sendable, Equatable {
+        /// Whether the capability is offered.
+        package var enabled: Bool
+        /// How long peers keep our routes while we are away: whole seconds 1...4095.
+        package var restartTime: Duration
+        /// Longest wait for every peer's End-of-RIB before stale routes are swept.
+        package var deferralTime: Duration
+    }
+
+    /// One of `bgp.peers`.
+    package struct PeerSettings: Sendable, Equatable {
+        /// Letters, digits, `.`, `_`, `-`, `:`; default: the address.
+        package var name: String
+        /// The peer's address.
+        package var address: IPAddress
+        /// The peer's AS number; `internal` in the file became our own.
+        package var asn: ASNumber
+        /// Families offered to the peer, at least one.
+        package var families: [AddressFamily]
+        /// We only wait for the peer to connect.
+        package var passive: Bool
+        /// TCP port that we connect to, 1...65535.
+        package var port: UInt16
+        /// Overrides `bgp.holdTime`.
+        package var holdTime: Duration?
+        /// Our address of the session; nil: what the kernel chooses.
+        package var localAddress: IPAddress?
+        /// What is taken from the peer.
+        package var importPolicy: ImportPolicy
+        /// What is announced to the peer.
+        package var exportPolicy: ExportPolicy
+        /// The peer is a client of this route reflector (RFC 4456); only for internal peers.
+        package var routeReflectorClient: Bool
+
+        /// The hold time that we propose to this peer.
+        package func holdTime(_ bgp: BGPSettings) -> Duration { holdTime ?? bgp.holdTime }
+
+        /// Whether the peer is in our own AS.
+        package func isInternal(_ bgp: BGPSettings) -> Bool { asn == bgp.asn }
+    }
+
+    /// Key `import` of a peer.
+    package enum ImportPolicy: String, Sendable, Equatable, CaseIterable {
+        /// The safe default: prefixes inside `clusterCIDRs` of the lengths in `import`, never our own or our links'.
+        case cluster
+        /// Everything; only with `fib.enabled: false`.
+        case all
+        /// Nothing.
+        case none
+    }
+
+    /// Key `export` of a peer.
+    package enum ExportPolicy: String, Sendable, Equatable, CaseIterable {
+        /// The safe default: our own prefixes only.
+        case own
+        /// Best paths of other peers too; only with `fib.enabled: false` or to a client of this route reflector.
+        case all
+        /// Nothing.
+        case none
+    }
+
+    /// Key `fib`.
+    package struct FIBSettings: Sendable, Equatable {
+        /// false: a pure route server or reflector, the kernel is left alone.
+        package var enabled: Bool
+        /// Routing table; `main` in the file is 254.
+        package var table: UInt32
+        /// Route metric (`metric` in ip-route(8)), not 0.
+        package var metric: UInt32
+    }
+
+    /// Key `import`.
+    package struct ImportSettings: Sendable, Equatable {
+        /// Allowed lengths of imported IPv4 prefixes, 0...32.
+        package var ipv4Lengths: ClosedRange<Int>
+        /// Allowed lengths of imported IPv6 prefixes, 0...128.
+        package var ipv6Lengths: ClosedRange<Int>
+        /// Whether a default route may be imported although it lies in no cluster CIDR.
+        package var allowDefault: Bool
+
+        /// The allowed lengths of a family.
+        package func lengths(_ family: AddressFamily) -> ClosedRange<Int> {
+            family == .ipv4 ? ipv4Lengths : ipv6Lengths
+        }
+    }
+
+    /// Key `control`.
+    package struct ControlSettings: Sendable, Equatable {
+        /// Absolute path of the control socket; default: `martletd.sock` in `node.stateDir`.
+        package var socket: String
+    }
+
+    /// Key `log`.
+    package struct LogSettings: Sendable, Equatable {
+        /// Least severity that is logged.
+        package var level: Level
+        /// Form of the lines.
+        package var format: Format
+
+        /// Severities, by the names of swift-log.
+        package enum Level: String, Sendable, Equatable, CaseIterable {
+            case trace, debug, info, notice, warning, error, critical
+        }
+
+        /// Forms of a log line.
+        package enum Format: String, Sendable, Equatable, CaseIterable {
+            case logfmt, json
+        }
+    }
+}
+
+/// Something wrong in the file, at the place where it is.
+package struct ConfigurationProblem: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Whether the file can be used in spite of it.
+    package enum Severity: Sendable, Equatable {
+        case error, warning
+    }
+
+    package let severity: Severity
+    /// Name of the file as the caller gave it.
+    package let file: String
+    /// 1-based.
+    package let line: Int
+    /// 1-based, in characters.
+    package let column: Int
+    /// What is wrong, and after a semicolon what to do.
+    package let message: String
+
+    /// `FILE:LINE:COLUMN: MESSAGE`, with `warning: ` before the message where it is only that.
+    package var description: String {
+        "\(file):\(line):\(column): \(severity == .warning ? "warning: " : "")\(message)"
+    }
+}

@@ -1,0 +1,118 @@
+import BGPSession
+import BGPSpeaker
+import ControlAPI
+import FIB
+import Glibc
+import NetTypes
+import RIB
+
+/// Answers the control socket: asks the loops and turns their values into documents.
+struct ControlAnswers: ControlProvider {
+    let agent: Agent
+
+    func respond(to request: ControlRequest) async -> ControlReply {
+        switch request {
+        case .status: .status(await status())
+        case .sessions: .sessions(SessionsDocument(sessions: await sessions(await agent.peers)))
+        case .session(let name): await session(name)
+        case .routes(let query): await routes(query)
+        case .fib(let selection): .fib(await fib(selection))
+        case .pods: await pods()
+        }
+    }
+
+    private func status() async -> StatusDocument {
+        let configuration = await agent.configuration
+        let sessions = await sessions(await agent.peers)
+        return StatusDocument(
+            version: Version.martlet, node: configuration.node.name, routerID: "\(await agent.routerID)",
+            asn: configuration.bgp.asn.rawValue, podCIDRs: configuration.node.podCIDRs.map(\.description), pid: getpid(),
+            uptimeSeconds: Int((Instant.now - agent.startTime).wholeSeconds), sessions: sessions.count,
+            sessionsEstablished: sessions.filter(\.isEstablished).count, libraries: Version.libraries)
+    }
+
+    // MARK: sessions
+
+    private func session(_ name: String) async -> ControlReply {
+        guard let peer = await peer(name) else { return await unknownPeer(name) }
+        return .sessions(SessionsDocument(sessions: await sessions([peer])))
+    }
+
+    private func sessions(_ peers: [Agent.PeerHandle]) async -> [SessionDocument] {
+        let bgp = await agent.configuration.bgp
+        var documents: [SessionDocument] = []
+        for peer in peers {
+            let status = await peer.loop.status()
+            let summaries = await agent.speaker?.summaries(peer.id) ?? []
+            let local = await peer.loop.localAddress
+            documents.append(
+                SessionDocument(
+                    peer.settings, bgp, status, summaries, localAddress: local.map(\.description), at: .now))
+        }
+        return documents
+    }
+
+    /// A peer by name or address.
+    private func peer(_ name: String) async -> Agent.PeerHandle? {
+        let address = IPAddress(name)
+        return await agent.peers.first { $0.settings.name == name || $0.settings.address == address }
+    }
+
+    private func unknownPeer(_ name: String) async -> ControlReply {
+        let names = await agent.peers.map(\.settings.name).joined(separator: ", ")
+        return .error(status: 404, message: "no peer \(name) is configured; configured are: \(names.isEmpty ? "none" : names)")
+    }
+
+    // MARK: routes
+
+    private func routes(_ query: RouteQuery) async -> ControlReply {
+        let kind: PathQuery.Kind
+        switch query.table {
+        case .all: kind = .usable
+        case .received(let name):
+            guard let peer = await peer(name) else { return await unknownPeer(name) }
+            kind = .received(peer.id)
+        case .rejected(nil): kind = .rejected(nil)
+        case .rejected(let name?):
+            guard let peer = await peer(name) else { return await unknownPeer(name) }
+            kind = .rejected(peer.id)
+        case .advertised(let name):
+            guard let peer = await peer(name) else { return await unknownPeer(name) }
+            kind = .advertised(peer.id)
+        }
+        var exact: Prefix?
+        if case .exact(let prefix) = query.selection { exact = prefix }
+        guard let speaker = await agent.speaker else {
+            return .error(status: 503, message: "the speaker has not started yet; ask again in a moment")
+        }
+        let (views, now) = await speaker.paths(PathQuery(kind, prefix: exact))
+        let selected = query.selection.select(views, prefix: \.prefix)
+        let names = Dictionary(uniqueKeysWithValues: await agent.peers.map { ($0.id, $0.settings.name) })
+        let shown = selected.prefix(query.limit ?? selected.count)
+        return .routes(RoutesDocument(routes: shown.map { RouteDocument($0, names: names, at: now) }, total: selected.count))
+    }
+
+    // MARK: kernel
+
+    private func fib(_ selection: PrefixSelection) async -> FIBDocument {
+        guard await agent.configuration.fib.enabled, let kernel = await agent.kernel else {
+            return FIBDocument(routes: [], counters: FIBCountersDocument(), enabled: false)
+        }
+        let snapshot = await kernel.snapshot()
+        let topology = await agent.topology
+        let rows = selection.select(snapshot.rows, prefix: \.prefix)
+        let counters = FIBCountersDocument(
+            desired: snapshot.rows.filter { $0.desired != nil || $0.isAggregate }.count,
+            installed: snapshot.rows.filter { $0.installed != nil }.count, failed: Int(clamping: snapshot.counters.failed),
+            repairs: Int(clamping: snapshot.counters.healed), resyncs: Int(clamping: snapshot.counters.readings))
+        return FIBDocument(routes: rows.map { FIBRouteDocument($0, topology) }, counters: counters)
+    }
+
+    private func pods() async -> ControlReply {
+        do {
+            return .pods(PodsDocument(pods: try await agent.pods()))
+        } catch {
+            return .error(status: 500, message: "cannot read the kernel's links: \(error)")
+        }
+    }
+}

@@ -1,0 +1,135 @@
+import BGPSession
+import BGPSpeaker
+import BGPWire
+import ControlAPI
+import FIB
+import NetTypes
+import RIB
+
+extension SessionDocument {
+    init(
+        _ settings: Configuration.PeerSettings, _ bgp: Configuration.BGPSettings, _ status: PeerStatus,
+        _ summaries: [FamilySummary], localAddress: String?, at now: Instant
+    ) {
+        let negotiated = status.negotiated
+        let holdTime = negotiated?.holdTime ?? settings.holdTime(bgp)
+        let keepaliveTime = negotiated?.keepaliveTime ?? bgp.keepaliveTime ?? holdTime / 3
+        self.init(
+            peer: settings.name, address: settings.address.description, asn: settings.asn.rawValue,
+            localASN: bgp.asn.rawValue, external: !settings.isInternal(bgp), state: .init(status),
+            sinceSeconds: Int((now - (status.since ?? now)).wholeSeconds),
+            uptimeSeconds: status.uptime.map { Int($0.wholeSeconds) },
+            lastError: status.lastError.map { SessionErrorDocument($0, at: now) }, localAddress: localAddress,
+            peerRouterID: negotiated?.peerRouterID.description, passive: settings.passive,
+            holdTime: Int(holdTime.wholeSeconds), keepaliveTime: Int(keepaliveTime.wholeSeconds),
+            capabilitiesSent: negotiated?.sentCapabilities.map(\.description) ?? [],
+            capabilitiesReceived: negotiated?.peerCapabilities.map(\.description) ?? [],
+            timers: status.timerDocuments,
+            families: settings.families.map { family in
+                let summary = summaries.first { $0.family == family }
+                return SessionFamilyDocument(
+                    family: "\(family)-unicast", negotiated: summary != nil, received: summary?.paths.received ?? 0,
+                    accepted: summary?.paths.accepted ?? 0, rejected: summary?.paths.rejected ?? 0,
+                    best: summary?.paths.best ?? 0, advertised: summary?.advertised ?? 0,
+                    endOfRIBReceived: summary?.endOfRIBReceived ?? false, endOfRIBSent: summary?.endOfRIBSent ?? false)
+            },
+            messagesReceived: .init(status.received), messagesSent: .init(status.sent),
+            establishedCount: Int(clamping: status.establishedCount), dropCount: Int(clamping: status.flaps))
+    }
+}
+
+extension SessionStateDocument {
+    init(_ status: PeerStatus) {
+        switch status.state {
+        case .idle: self = status.isStopped ? .shutDown : .idle
+        case .connect: self = .connect
+        case .active: self = .active
+        case .openSent: self = .openSent
+        case .openConfirm: self = .openConfirm
+        case .established: self = .established
+        }
+    }
+}
+
+extension SessionErrorDocument {
+    init(_ error: SessionError, at now: Instant) {
+        let direction: Direction =
+            switch error.direction {
+            case .sent: .sent
+            case .received: .received
+            case .local: .local
+            }
+        self.init(
+            direction: direction, code: error.notification.map { Int($0.code) },
+            subcode: error.notification.map { Int($0.subcode) }, text: error.text,
+            secondsAgo: Int((now - error.at).wholeSeconds))
+    }
+}
+
+extension PeerStatus {
+    var timerDocuments: [TimerDocument] {
+        [("hold", holdRemaining), ("keepalive", keepaliveRemaining), ("connectRetry", retryRemaining)].compactMap { name, left in
+            left.map { TimerDocument(name: name, remainingSeconds: Int($0.wholeSeconds)) }
+        }
+    }
+}
+
+extension MessageCountsDocument {
+    init(_ counters: MessageCounters) {
+        self.init(
+            open: Int(clamping: counters.open), update: Int(clamping: counters.update),
+            notification: Int(clamping: counters.notification), keepalive: Int(clamping: counters.keepalive),
+            routeRefresh: Int(clamping: counters.routeRefresh))
+    }
+}
+
+extension RouteDocument {
+    init(_ view: PathView, names: [PeerID: String], at now: UInt32) {
+        let fields = AttributeFields(view.attributes)
+        let (state, reason): (State, String) =
+            switch view.standing {
+            case .best(let step): (.best, step.description)
+            case .multipath(let step): (.multipath, "shares traffic with the best path, which has: \(step.description)")
+            case .candidate(let step): (.candidate, "the best path has: \(step.description)")
+            case .rejected(let reason): (.rejected, reason.sentence)
+            }
+        let isLocal = view.peer == .local
+        self.init(
+            prefix: view.prefix.description, peer: isLocal ? "local" : names[view.peer] ?? "removed",
+            nextHop: isLocal && view.attributes.nextHop.isUnspecified ? "self" : view.attributes.nextHop.description,
+            asPath: fields.asPath.description, origin: ["IGP", "EGP", "incomplete"][min(Int(fields.origin), 2)],
+            localPref: fields.localPref, med: fields.med, communities: fields.communities.map { Community(rawValue: $0).description },
+            largeCommunities: fields.largeCommunities.map(\.description), ageSeconds: Int(now - min(now, view.received)),
+            state: state, reason: reason)
+    }
+}
+
+extension FIBRouteDocument {
+    init(_ row: FIBRow, _ topology: Topology) {
+        let (status, detail): (Status, String?) =
+            switch row.status {
+            case .installed: (.installed, nil)
+            case .pending: (.pending, nil)
+            case .failed(let reason): (.failed, reason)
+            case .conflict(let id): (.failed, "a route of protocol \(id) holds this place and is never touched")
+            case .stale: (.stale, "of an earlier run, and no peer announces it; it goes once the peers have converged")
+            case .unresolved(let reason): (.unresolved, reason)
+            }
+        self.init(
+            prefix: row.prefix.description, kind: row.isAggregate ? "unreachable" : "unicast",
+            desired: row.isAggregate ? ["unreachable"] : (row.desired?.nextHops ?? []).map(Self.text),
+            installed: row.installed.map { Self.text($0, topology) } ?? [], status: status, detail: detail)
+    }
+
+    private static func text(_ hop: DesiredNextHop) -> String {
+        "via \(hop.gateway)" + (hop.interface.map { " dev \($0)" } ?? "")
+    }
+
+    private static func text(_ route: KernelRoute, _ topology: Topology) -> [String] {
+        guard route.kind == .unicast else { return ["unreachable"] }
+        return route.nextHops.map { hop in
+            let name = topology.interface(index: hop.interfaceIndex)?.name ?? "if\(hop.interfaceIndex)"
+            return (hop.gateway.map { "via \($0) " } ?? "") + "dev \(name)"
+        }
+    }
+}

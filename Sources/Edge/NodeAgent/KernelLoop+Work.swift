@@ -1,0 +1,159 @@
+import FIB
+import NetTypes
+import Netlink
+
+// The parts of a turn. Each stops at the deadline and says whether it came to its end.
+extension KernelLoop {
+    // MARK: Reading all routes
+
+    /// Begins to read all routes; `continueReading` goes on. No route is changed until the end.
+    func beginReading() {
+        needsReading = false
+        beginReading(attempt: 1)
+    }
+
+    private func beginReading(attempt: Int) {
+        ledger.beginReading()
+        reading = (.ipv4, attempt)
+        attemptRead { commands throws(NetlinkError) in try commands.beginRoutes(.ipv4) }
+    }
+
+    func continueReading(until deadline: Instant) -> Bool {
+        while let (family, attempt) = reading {
+            guard Self.now() < deadline else { return false }
+            attemptRead { commands throws(NetlinkError) in
+                var routes: [KernelRoute] = []
+                let progress = try commands.readRoutes { routes.append($0) }
+                for route in routes { ledger.read(route) }
+                switch (progress, family) {
+                case (.more, _): return
+                case (.interrupted, _) where attempt < 4: beginReading(attempt: attempt + 1)
+                // What an interrupted reading missed is told by notifications, or by the next reading.
+                case (.done, .ipv4), (.interrupted, .ipv4):
+                    reading = (.ipv6, attempt)
+                    try commands.beginRoutes(.ipv6)
+                case (.done, .ipv6), (.interrupted, .ipv6): endReading()
+                }
+            }
+        }
+        return true
+    }
+
+    private func endReading() {
+        reading = nil
+        ledger.endReading()
+        followsEchoes = true
+        readingEnded()
+    }
+
+    private func attemptRead(_ body: (RouteSocket) throws(NetlinkError) -> Void) {
+        do throws(NetlinkError) {
+            if commands == nil { reopenCommands() }
+            guard let commands else { return abandonReading() }
+            try body(commands)
+        } catch {
+            tell(.readFailed(error))
+            reopenCommands()
+            abandonReading()
+        }
+    }
+
+    /// Tries again in a second.
+    private func abandonReading() {
+        reading = nil
+        ledger.abandonReading()
+        needsReading = true
+        readingEnded()
+    }
+
+    // MARK: Notifications
+
+    /// Takes over all notifications that wait.
+    func drain(until deadline: Instant) -> Bool {
+        guard let monitor else { return true }
+        while true {
+            do throws(NetlinkError) {
+                let now = Self.now()
+                guard now < deadline else { return false }
+                guard try monitor.read(skipEchoes: !followsEchoes, { take($0, at: now) }) else { break }
+            } catch {
+                overrun(error)
+                // The source calls again while there is something to read, or to complain about.
+                guard error.isOverrun else { return true }
+            }
+        }
+        followsEchoes = false
+        return true
+    }
+
+    private func overrun(_ error: NetlinkError) {
+        ledger.countOverrun()
+        tell(error.isOverrun ? .overrun : .readFailed(error))
+        needsReading = true
+        followsEchoes = true
+        guard commands != nil else { return }
+        do throws(NetlinkError) {
+            links = try commands?.topology() ?? links
+            linksChanged = true
+        } catch {
+            tell(.readFailed(error))
+            reopenCommands()
+        }
+    }
+
+    private func take(_ notice: KernelNotice, at now: Instant) {
+        switch notice {
+        case .link(let observation):
+            linksChanged = true
+            if let lost = links.observe(observation), ledger.depends(on: lost) { needsReading = true }
+        case .route(let observation, let cause):
+            guard configuration.enabled, ledger.concerns(observation.route) else { return }
+            if cause != .ourselves { followsEchoes = true }
+            ledger.observe(observation, cause: cause, at: now)
+        }
+    }
+
+    // MARK: Routes
+
+    /// Carries out what is due.
+    func program(until deadline: Instant) -> Bool {
+        while true {
+            let now = Self.now()
+            guard now < deadline else { return false }
+            let operations = ledger.nextOperations(limit: RouteSocket.batchSize, at: now)
+            for note in ledger.takeNotes() { tally.note(note) }
+            guard !operations.isEmpty else { return true }
+            perform(operations, at: now)
+            for note in ledger.takeNotes() { tally.note(note) }
+        }
+    }
+
+    private func perform(_ operations: [RouteOperation], at now: Instant) {
+        do throws(NetlinkError) {
+            if commands == nil { reopenCommands() }
+            guard let commands else { return refuse(operations, "the netlink socket cannot be opened", at: now) }
+            let failures = try commands.apply(operations)
+            for (index, operation) in operations.enumerated() {
+                let error = failures[index]
+                if ledger.finish(operation, problem: error?.problem, at: now) { needsReading = true }
+                if let error, !(operation.isDelete && error.problem.isMissing) {
+                    tally.failed(error)
+                } else {
+                    tally.succeeded(operation)
+                }
+            }
+        } catch {
+            tally.failed(error)
+            reopenCommands()
+            refuse(operations, error.description, at: now)
+        }
+    }
+
+    /// Nobody knows how these ended: they are tried again after everything was read.
+    private func refuse(_ operations: [RouteOperation], _ text: String, at now: Instant) {
+        for operation in operations {
+            _ = ledger.finish(operation, problem: RouteProblem(text: text), at: now)
+        }
+        needsReading = true
+    }
+}

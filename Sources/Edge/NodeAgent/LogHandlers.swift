@@ -1,0 +1,74 @@
+import Glibc
+import Logging
+
+/// One line a record on standard error, `key=value` (logfmt) or JSON.
+package struct StructuredLogHandler: LogHandler {
+    package enum Format: Sendable {
+        case logfmt
+        case json
+    }
+
+    package var logLevel: Logger.Level
+    package var metadata = Logger.Metadata()
+    private let format: Format
+
+    package init(level: Logger.Level, format: Format) {
+        logLevel = level
+        self.format = format
+    }
+
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        var fields = [("time", Self.timestamp()), ("level", "\(event.level)"), ("msg", "\(event.message)")]
+        let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
+        fields += all.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
+        var line: String
+        switch format {
+        case .logfmt: line = fields.map { "\($0.0)=\(Self.quoted($0.1))" }.joined(separator: " ")
+        case .json: line = "{" + fields.map { "\(Self.json($0.0)):\(Self.json($0.1))" }.joined(separator: ",") + "}"
+        }
+        line += "\n"
+        // One write a line: lines of different loops never mix.
+        line.withUTF8 { _ = write(2, $0.baseAddress, $0.count) }
+    }
+
+    /// RFC 3339 in UTC with milliseconds.
+    private static func timestamp() -> String {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        var parts = tm()
+        gmtime_r(&time.tv_sec, &parts)
+        func pad(_ value: Int, _ width: Int = 2) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: max(0, width - text.count)) + text
+        }
+        let date = "\(Int(parts.tm_year) + 1900)-\(pad(Int(parts.tm_mon) + 1))-\(pad(Int(parts.tm_mday)))"
+        let clock = "\(pad(Int(parts.tm_hour))):\(pad(Int(parts.tm_min))):\(pad(Int(parts.tm_sec)))"
+        return "\(date)T\(clock).\(pad(time.tv_nsec / 1_000_000, 3))Z"
+    }
+
+    /// Bare when nothing in it could be misread, else a JSON string.
+    private static func quoted(_ text: String) -> String {
+        let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x22 && $0 != 0x3d && $0 < 0x7f }
+        return isPlain ? text : json(text)
+    }
+
+    private static func json(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case _ where scalar.value < 0x20 || scalar.value == 0x7f:
+                let hex = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

@@ -1,0 +1,140 @@
+import FIB
+import Logging
+import NetTypes
+import Netlink
+
+/// Everything the agent can say in its log: one vocabulary, one file to grep.
+enum LogLine {
+    case starting(version: String, node: String, asNumber: ASNumber, routerID: RouterID)
+    case stopping(String)
+    case adopted(ipv4: Int, ipv6: Int)
+    case converged(byDeadline: Bool)
+    case listening(String)
+    case cannotListen(String, String)
+    case refused(address: IPAddress, String)
+    case peerState(peer: String, from: String, to: String, reason: String)
+    case peerUp(peer: String, families: String, holdTime: Duration, restarted: Bool)
+    case peerDown(peer: String, reason: String, keepsRoutes: Bool)
+    case attributeFault(peer: String, code: UInt8, remedy: String, reason: String)
+    case noNextHop(peer: String, family: AddressFamily)
+    case kernel(KernelEvent)
+    case setting(String, failed: String)
+    case reloaded(added: Int, removed: Int, changed: Int)
+    case reloadFailed(problems: Int)
+    case configurationProblem(String)
+    case controlFailed(String)
+
+    /// Writes the line.
+    func log(to logger: Logger) {
+        let (level, message, fields) = content
+        var metadata = Logger.Metadata()
+        for (name, value) in fields { metadata[name] = .string(value) }
+        logger.log(level: level, "\(message)", metadata: metadata)
+    }
+
+    private typealias Content = (level: Logger.Level, message: String, fields: [(String, String)])
+
+    private var content: Content {
+        switch self {
+        case .starting(let version, let node, let asNumber, let routerID):
+            (
+                .notice, "martletd \(version) starts",
+                [("node", node), ("asn", asNumber.description), ("routerID", routerID.description)]
+            )
+        case .stopping(let reason): (.notice, "martletd stops; routes stay in the kernel", [("reason", reason)])
+        case .adopted(let ipv4, let ipv6):
+            (.notice, "adopted routes of an earlier run", [("ipv4", "\(ipv4)"), ("ipv6", "\(ipv6)")])
+        case .converged(let byDeadline):
+            (
+                byDeadline ? .warning : .notice,
+                byDeadline
+                    ? "deferral time is over before every peer sent End-of-RIB; stale routes are swept"
+                    : "every peer sent End-of-RIB; stale routes are swept", []
+            )
+        case .listening(let address): (.info, "listening for BGP", [("address", address)])
+        case .cannotListen(let address, let reason):
+            (
+                .error, "cannot listen for BGP; sessions can only be opened from this side",
+                [("address", address), ("reason", reason)]
+            )
+        case .refused(let address, let reason):
+            (.notice, "connection refused", [("address", address.description), ("reason", reason)])
+        case .setting(let name, let reason): (.warning, "cannot set \(name)", [("reason", reason)])
+        case .reloaded(let added, let removed, let changed):
+            (
+                .notice, "configuration reloaded",
+                [("peersAdded", "\(added)"), ("peersRemoved", "\(removed)"), ("peersRestarted", "\(changed)")]
+            )
+        case .reloadFailed(let problems):
+            (.error, "configuration not reloaded: the running one stays", [("problems", "\(problems)")])
+        case .configurationProblem(let text): (.error, "configuration problem", [("problem", text)])
+        case .controlFailed(let reason): (.error, "control socket", [("reason", reason)])
+        case .peerState, .peerUp, .peerDown, .attributeFault, .noNextHop: peerContent
+        case .kernel(let event): Self.content(event)
+        }
+    }
+
+    private var peerContent: Content {
+        switch self {
+        case .peerState(let peer, let from, let to, let reason):
+            (
+                Self.isQuiet(from, to) ? .debug : .info, "peer state",
+                [("peer", peer), ("from", from), ("to", to), ("reason", reason)]
+            )
+        case .peerUp(let peer, let families, let holdTime, let restarted):
+            (
+                .notice, "peer is up",
+                [("peer", peer), ("families", families), ("holdTime", "\(holdTime.wholeSeconds)s")]
+                    + (restarted ? [("restarted", "true")] : [])
+            )
+        case .peerDown(let peer, let reason, let keepsRoutes):
+            (.warning, "peer is down", [("peer", peer), ("reason", reason), ("graceful", "\(keepsRoutes)")])
+        case .attributeFault(let peer, let code, let remedy, let reason):
+            (
+                .warning, "malformed attribute (RFC 7606)",
+                [("peer", peer), ("attribute", "\(code)"), ("remedy", remedy), ("reason", reason)]
+            )
+        case .noNextHop(let peer, let family):
+            (
+                .warning, "nothing of this family can be announced: the session's interface has no such address",
+                [("peer", peer), ("family", family.description)]
+            )
+        default: (.debug, "", [])
+        }
+    }
+
+    /// A peer that is away flaps between these for hours.
+    private static func isQuiet(_ from: String, _ to: String) -> Bool {
+        ["Idle", "Connect", "Active"].contains(from) && ["Idle", "Connect", "Active"].contains(to)
+    }
+
+    private static func content(_ event: KernelEvent) -> Content {
+        switch event {
+        case .applied(let installed, let replaced, let removed):
+            (
+                .info, "kernel routes written",
+                [("installed", "\(installed)"), ("replaced", "\(replaced)"), ("removed", "\(removed)")]
+            )
+        case .healed(let prefix, let count):
+            (
+                .warning, "somebody changed our routes; they are put back",
+                [("prefix", prefix.description), ("count", "\(count)")]
+            )
+        case .conflict(let prefix, let protocolID, let count):
+            (
+                .warning, "foreign routes hold the place; ours are not installed",
+                [("prefix", prefix.description), ("protocol", "\(protocolID)"), ("count", "\(count)")]
+            )
+        case .failed(let error, let count):
+            (.error, "kernel refused routes; they are tried again", [("reason", "\(error)"), ("count", "\(count)")])
+        case .unresolved(let prefix, let reason, let count):
+            (
+                .warning, "routes cannot be installed",
+                [("prefix", prefix.description), ("reason", reason), ("count", "\(count)")]
+            )
+        case .overrun: (.warning, "kernel dropped notifications; all routes are read again", [])
+        case .readFailed(let error): (.error, "cannot read from the kernel", [("reason", "\(error)")])
+        case .sweeping(let count): (.notice, "stale routes of an earlier run go", [("count", "\(count)")])
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import DispatchIO
+import Glibc
+import NetTypes
+
+/// `node.json` in the state directory: what the CNI plugins must know of the node, without asking anybody.
+struct NodeState {
+    var name: String
+    var podCIDRs: [Prefix]
+    var mtu: UInt32
+
+    /// Writes the file so that a reader sees the old one or the new one, never half of one.
+    func write(to directory: String) throws(SystemError) {
+        if mkdir(directory, 0o755) != 0, errno != EEXIST { throw SystemError("mkdir \(directory)") }
+        let path = "\(directory)/node.json"
+        let temporary = "\(path).\(getpid())"
+        let fd = try check("open \(temporary)") { open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600) }
+        defer { close(fd) }
+        let bytes = Array(json.utf8)
+        var offset = 0
+        while offset < bytes.count {
+            offset += try check("write \(temporary)") {
+                bytes[offset...].withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
+            }
+        }
+        _ = try check("fsync \(temporary)") { fsync(fd) }
+        _ = try check("rename \(path)") { rename(temporary, path) }
+    }
+
+    /// The name was checked by the configuration: nothing here needs escaping but what a host name cannot have.
+    private var json: String {
+        let safe = name.filter { $0 != "\"" && $0 != "\\" && !$0.isNewline }
+        let list = podCIDRs.map { "\"\($0)\"" }.joined(separator: ",")
+        return "{\"schema\":1,\"name\":\"\(safe)\",\"podCIDRs\":[\(list)],\"mtu\":\(mtu),\"pid\":\(getpid())}\n"
+    }
+}
+
+/// Kernel settings that routing needs.
+enum KernelSettings {
+    /// Turns forwarding on for a family.
+    static func enableForwarding(_ family: AddressFamily) throws(SystemError) {
+        let path = family == .ipv4 ? "/proc/sys/net/ipv4/ip_forward" : "/proc/sys/net/ipv6/conf/all/forwarding"
+        let fd = try check("open \(path)") { open(path, O_RDWR | O_CLOEXEC) }
+        defer { close(fd) }
+        var value: UInt8 = 0
+        _ = try check("read \(path)") { read(fd, &value, 1) }
+        // Writing even the same value makes the kernel go through every interface.
+        guard value != UInt8(ascii: "1") else { return }
+        var one = UInt8(ascii: "1")
+        _ = try check("write \(path)") { pwrite(fd, &one, 1, 0) }
+    }
+}

@@ -1,0 +1,221 @@
+import BGPSession
+import BGPWire
+import DispatchIO
+import Logging
+import NetTypes
+import RIB
+
+/// One peer: its sockets, its session machine, framing and validation of its messages. UPDATEs go on to the speaker in
+/// batches, so KEEPALIVEs leave on time whatever the RIB does.
+actor PeerLoop: Loop {
+    nonisolated let executor: LoopExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// Batches of UPDATEs on their way to the speaker before reading pauses, and before it goes on.
+    private static let batchesHigh = 8
+    private static let batchesLow = 4
+
+    let id: PeerID
+    let settings: PeerSettings
+    private let speaker: SpeakerLoop
+    let logger: Logger
+    var machine: Peer
+    var wires: [ConnectionID: Wire] = [:]
+    /// The connection that carries the session.
+    var session: ConnectionID?
+    private var timer: LoopTimer?
+    private var batchesInFlight = 0
+    private var isPaused = false
+    private var batch: [Update] = []
+
+    /// Where to connect.
+    struct PeerSettings: Sendable {
+        var configuration: PeerConfiguration
+        var port: UInt16
+        var localAddress: IPAddress?
+    }
+
+    /// A TCP connection with the framing of its stream.
+    final class Wire {
+        let connection: TCPConnection
+        var framer = Framer()
+
+        init(_ connection: TCPConnection) { self.connection = connection }
+    }
+
+    init(id: PeerID, settings: PeerSettings, restart: RestartState, seed: UInt64, speaker: SpeakerLoop, logger: Logger) {
+        executor = LoopExecutor(label: "martlet.peer.\(settings.configuration.name)")
+        self.id = id
+        self.settings = settings
+        self.speaker = speaker
+        self.logger = logger
+        machine = Peer(settings.configuration, seed: seed)
+        machine.restartState = restart
+    }
+
+    var name: String { settings.configuration.name }
+
+    // MARK: life
+
+    func start() {
+        timer = LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.tick() } }
+        perform(machine.start(at: .now))
+    }
+
+    /// Ends the session: with `notification`, or with nil by closing TCP only, which lets a graceful restart keep routes.
+    func stop(_ notification: NotificationMessage?) {
+        perform(machine.stop(notification, at: .now))
+        timer?.cancel()
+        timer = nil
+    }
+
+    /// The restart is over: later OPENs do not say "restarted" any more (RFC 4724 section 4.1).
+    func restartIsOver() { machine.restartState.restarted = false }
+
+    /// The peer has connected to our port.
+    func accept(_ fd: CInt) {
+        let (connection, actions) = machine.accepted(at: .now)
+        addWire(connection, fd: fd, connecting: false)
+        perform(actions)
+    }
+
+    func status() -> PeerStatus { machine.status(at: .now) }
+
+    /// Our address and port of the session.
+    var localAddress: SocketAddress? { session.flatMap { wires[$0] }?.connection.localAddress }
+
+    private func tick() {
+        let unread = session.flatMap { wires[$0] }?.connection.hasUnreadInput ?? false
+        perform(machine.tick(at: .now, unreadInput: unread))
+    }
+
+    // MARK: the machine's actions
+
+    func perform(_ actions: [PeerAction]) {
+        for action in actions { perform(action) }
+        timer?.arm(machine.nextDeadline, at: .now)
+    }
+
+    private func perform(_ action: PeerAction) {
+        switch action {
+        case .connect(let connection): connect(connection)
+        case .send(let connection, let message):
+            guard let wire = wires[connection] else { return }
+            var writer = ByteWriter(capacity: 64)
+            message.encode(into: &writer, in: machine.decodeContext(on: connection))
+            wire.connection.send(writer.bytes)
+        case .close(let connection):
+            wires.removeValue(forKey: connection)?.connection.close()
+        case .established(let connection, let negotiated): established(connection, negotiated)
+        case .deliver(_, let update):
+            batch.append(update)
+            deliverBatch()
+        case .refresh(let family): speaker.post { [id] in $0.refresh(family, for: id) }
+        case .down(let reason): down(reason)
+        case .stateChanged(let from, let to, let reason):
+            LogLine.peerState(peer: name, from: "\(from)", to: "\(to)", reason: reason).log(to: logger)
+        }
+    }
+
+    private func established(_ connection: ConnectionID, _ negotiated: Negotiated) {
+        session = connection
+        batchesInFlight = 0
+        isPaused = false
+        let families = negotiated.families.families.map { "\($0)-unicast" }.joined(separator: ",")
+        LogLine.peerUp(
+            peer: name, families: families, holdTime: negotiated.holdTime,
+            restarted: negotiated.peerGracefulRestart?.restarted ?? false
+        ).log(to: logger)
+        let local = wires[connection]?.connection.localAddress
+        speaker.post { [id] in $0.established(id, connection, negotiated, local: local) }
+    }
+
+    private func down(_ reason: DownReason) {
+        session = nil
+        batch = []
+        LogLine.peerDown(peer: name, reason: reason.text, keepsRoutes: reason.keepsRoutes).log(to: logger)
+        speaker.post { [id] in $0.down(id) }
+    }
+
+    // MARK: bytes in
+
+    /// Takes what a connection received apart into messages.
+    func received(_ bytes: UnsafeRawBufferPointer, on connection: ConnectionID) {
+        guard let wire = wires[connection] else { return }
+        let now = Instant.now
+        wire.framer.append(bytes)
+        while wires[connection] != nil {
+            switch wire.framer.next() {
+            case .needMore: return deliverBatch()
+            case .malformed(let notification): return refuse(notification, on: connection, at: now)
+            case .message(let type, let body):
+                let context = machine.decodeContext(on: connection)
+                do throws(NotificationMessage) {
+                    handle(try wire.framer.decode(type: type, body: body, in: context), on: connection, at: now)
+                } catch {
+                    return refuse(error, on: connection, at: now)
+                }
+            }
+        }
+        deliverBatch()
+    }
+
+    private func handle(_ message: Message, on connection: ConnectionID, at now: Instant) {
+        if case .update(let update) = message {
+            for fault in update.faults { log(fault) }
+            if machine.receivedUpdate(on: connection, at: now) {
+                batch.append(update)
+                return
+            }
+        }
+        deliverBatch()
+        perform(machine.received(message, on: connection, at: now))
+    }
+
+    private func refuse(_ notification: NotificationMessage, on connection: ConnectionID, at now: Instant) {
+        deliverBatch()
+        perform(machine.malformed(notification, on: connection, at: now))
+    }
+
+    private func log(_ fault: AttributeFault) {
+        LogLine.attributeFault(
+            peer: name, code: fault.code, remedy: "\(fault.remedy)", reason: fault.reason
+        ).log(to: logger)
+    }
+
+    private func deliverBatch() {
+        guard !batch.isEmpty else { return }
+        timer?.arm(machine.nextDeadline, at: .now)
+        let updates = batch
+        batch = []
+        batchesInFlight += 1
+        if batchesInFlight >= Self.batchesHigh { pause(true) }
+        speaker.post { [id] in $0.receive(updates, from: id, loop: self) }
+    }
+
+    /// The speaker has worked on a batch.
+    func batchIsDone() {
+        batchesInFlight = max(0, batchesInFlight - 1)
+        if batchesInFlight <= Self.batchesLow { pause(false) }
+    }
+
+    private func pause(_ on: Bool) {
+        guard on != isPaused, let session, let wire = wires[session] else { return }
+        isPaused = on
+        wire.connection.setReading(!on)
+    }
+
+    // MARK: bytes out
+
+    /// Sends UPDATEs that the speaker packed for a session; those for an older session are dropped.
+    func send(_ bytes: [UInt8], on connection: ConnectionID, messages: Int) {
+        guard connection == session, let wire = wires[connection] else { return }
+        machine.countSentUpdates(messages)
+        wire.connection.send(bytes)
+        if !wire.connection.isFull { speaker.post { [id] in $0.peerIsWritable(id, connection) } }
+    }
+
+    func drained(_ connection: ConnectionID) {
+        speaker.post { [id] in $0.peerIsWritable(id, connection) }
+    }
+}

@@ -1,0 +1,57 @@
+import Dispatch
+import Glibc
+import Logging
+
+/// What `main` needs of the process it runs in.
+package enum Process {
+    /// Writes a line for a person to standard error.
+    package static func complain(_ text: String) {
+        var line = text + "\n"
+        line.withUTF8 { _ = write(2, $0.baseAddress, $0.count) }
+    }
+
+    /// Reads a configuration file and tells every problem; nil when it cannot be used.
+    package static func load(_ path: String) -> Configuration? {
+        let (configuration, problems) = Configuration.load(path: path, hostname: hostname)
+        for problem in problems { complain(problem.description) }
+        return configuration
+    }
+
+    private static var hostname: String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
+        return buffer.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "localhost" }
+    }
+
+    /// Level and form of the log.
+    package static func logSettings(_ configuration: Configuration) -> (Logger.Level, StructuredLogHandler.Format) {
+        let level = Logger.Level(rawValue: configuration.log.level.rawValue) ?? .info
+        return (level, configuration.log.format == .json ? .json : .logfmt)
+    }
+
+    /// The signals that the agent obeys, in their order.
+    package struct Signals {
+        package enum Request: String, Sendable {
+            case terminate = "SIGTERM"
+            case interrupt = "SIGINT"
+            case reload = "SIGHUP"
+        }
+
+        package let stream: AsyncStream<Request>
+        private let sources: [any DispatchSourceSignal]
+
+        package init() {
+            let (stream, continuation) = AsyncStream.makeStream(of: Request.self)
+            self.stream = stream
+            signal(SIGPIPE, SIG_IGN)
+            let requests: [(CInt, Request)] = [(SIGTERM, .terminate), (SIGINT, .interrupt), (SIGHUP, .reload)]
+            sources = requests.map { number, request in
+                signal(number, SIG_IGN)
+                let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+                source.setEventHandler { continuation.yield(request) }
+                source.activate()
+                return source
+            }
+        }
+    }
+}

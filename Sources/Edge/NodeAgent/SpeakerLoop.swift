@@ -1,0 +1,193 @@
+import BGPSession
+import BGPSpeaker
+import BGPWire
+import DispatchIO
+import FIB
+import Logging
+import NetTypes
+import RIB
+
+/// The RIB's loop: updates in, decisions, kernel changes and packed UPDATEs out, in turns of bounded length.
+actor SpeakerLoop: Loop {
+    nonisolated let executor = LoopExecutor(label: "martlet.speaker")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// Prefixes in one turn, so that questions and sessions get theirs in between.
+    private static let prefixesPerTurn = 4096
+
+    private var speaker: Speaker
+    private var outputs: [PeerID: Output] = [:]
+    private var loops: [PeerID: PeerLoop] = [:]
+    private let kernel: KernelLoop?
+    private let logger: Logger
+    private var topology = Topology()
+    private var isTurnPosted = false
+    /// All peers are added: from now on it makes sense to ask whether they have converged.
+    private var isStarted = false
+    private var isConverged = false
+    private var deferralTimer: LoopTimer?
+    private let deferralTime: Duration
+
+    /// The way to an established peer.
+    private struct Output {
+        let connection: ConnectionID
+        /// The peer's loop takes more bytes. One portion is on its way at a time, so a slow peer costs no memory.
+        var isWritable = true
+    }
+
+    /// `kernel` nil: nothing is installed (route server).
+    init(
+        policy: ImportPolicy, maximumPaths: Int, deferralTime: Duration, kernel: KernelLoop?, seed: UInt64, logger: Logger
+    ) {
+        speaker = Speaker(policy: policy, maximumPaths: maximumPaths, seed: seed, at: .now)
+        self.kernel = kernel
+        self.deferralTime = deferralTime
+        self.logger = logger
+    }
+
+    // MARK: configuration
+
+    /// Starts the deferral: stale routes wait for the peers until it is over (RFC 4724 section 4.1).
+    func start() {
+        let timer = LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.converge(byDeadline: true) } }
+        timer.arm(.now + deferralTime, at: .now)
+        deferralTimer = timer
+        isStarted = true
+        wake()
+    }
+
+    func addPeer(_ peer: SpeakerPeer) -> PeerID { speaker.addPeer(peer) }
+
+    func setLoop(_ loop: PeerLoop, for id: PeerID) { loops[id] = loop }
+
+    func removePeer(_ id: PeerID) {
+        speaker.removePeer(id)
+        outputs[id] = nil
+        loops[id] = nil
+        wake()
+    }
+
+    func originate(_ prefixes: Set<Prefix>) {
+        speaker.originate(prefixes, at: .now)
+        wake()
+    }
+
+    /// Changes the policy; the node's addresses in it are the topology's.
+    func setPolicy(_ change: @Sendable (inout ImportPolicy) -> Void) {
+        var policy = speaker.importPolicy
+        change(&policy)
+        speaker.importPolicy = policy
+        wake()
+    }
+
+    func setTopology(_ topology: Topology) {
+        self.topology = topology
+        let (own, subnets) = (topology.ownAddresses, topology.linkSubnets)
+        setPolicy { policy in
+            policy.ownAddresses = own
+            policy.linkSubnets = subnets
+        }
+    }
+
+    // MARK: sessions
+
+    func established(_ id: PeerID, _ connection: ConnectionID, _ negotiated: Negotiated, local: SocketAddress?) {
+        let addresses = topology.sessionAddresses(local?.address)
+        speaker.established(id, negotiated, addresses)
+        outputs[id] = Output(connection: connection)
+        for summary in speaker.summaries(id) where summary.obstacle != nil {
+            LogLine.noNextHop(peer: speaker.peer(id)?.name ?? "", family: summary.family).log(to: logger)
+        }
+        wake()
+    }
+
+    func down(_ id: PeerID) {
+        outputs[id] = nil
+        speaker.down(id)
+        wake()
+    }
+
+    func receive(_ updates: [Update], from id: PeerID, loop: PeerLoop) {
+        speaker.receive(updates, from: id, at: .now)
+        loop.post { $0.batchIsDone() }
+        wake()
+    }
+
+    func refresh(_ family: AddressFamily, for id: PeerID) {
+        speaker.refresh(family, for: id)
+        wake()
+    }
+
+    func peerIsWritable(_ id: PeerID, _ connection: ConnectionID) {
+        guard outputs[id]?.connection == connection else { return }
+        outputs[id]?.isWritable = true
+        wake()
+    }
+
+    // MARK: turns
+
+    private func wake() {
+        guard !isTurnPosted else { return }
+        isTurnPosted = true
+        post { $0.turn() }
+    }
+
+    private func turn() {
+        isTurnPosted = false
+        let changes = speaker.takeChanges(limit: Self.prefixesPerTurn, describing: kernel != nil)
+        if let kernel, !changes.isEmpty {
+            let routes = changes.map(fibChange)
+            kernel.post { $0.apply(routes) }
+        }
+        var isBusy = speaker.hasChanges
+        for (id, output) in outputs where output.isWritable {
+            let bytes = speaker.takeMessages(for: id, limit: Self.prefixesPerTurn)
+            guard !bytes.isEmpty else { continue }
+            outputs[id]?.isWritable = false
+            let (connection, count) = (output.connection, Self.messageCount(bytes))
+            loops[id]?.post { $0.send(bytes, on: connection, messages: count) }
+            isBusy = true
+        }
+        if isStarted, !isConverged, speaker.isConverged { converge(byDeadline: false) }
+        if isBusy { wake() }
+    }
+
+    /// Messages in packed bytes, by their length fields.
+    private static func messageCount(_ bytes: [UInt8]) -> Int {
+        var (count, offset) = (0, 0)
+        while offset + 18 <= bytes.count {
+            count += 1
+            offset += max(19, Int(bytes[offset + 16]) << 8 | Int(bytes[offset + 17]))
+        }
+        return count
+    }
+
+    private func fibChange(_ change: LocRIBChange) -> FIBChange {
+        guard let best = change.best, best.peer != .local else { return FIBChange(prefix: change.prefix, route: nil) }
+        let nextHops = best.nextHops.map { hop in
+            DesiredNextHop(
+                gateway: hop.address,
+                interface: hop.address.isLinkLocal ? speaker.addresses(hop.peer)?.interface : nil)
+        }
+        return FIBChange(prefix: change.prefix, route: DesiredRoute(prefix: change.prefix, nextHops: nextHops))
+    }
+
+    private func converge(byDeadline: Bool) {
+        guard !isConverged else { return }
+        isConverged = true
+        deferralTimer?.cancel()
+        deferralTimer = nil
+        LogLine.converged(byDeadline: byDeadline).log(to: logger)
+        kernel?.post { $0.converged() }
+        for loop in loops.values { loop.post { $0.restartIsOver() } }
+    }
+
+    // MARK: questions
+
+    func summaries(_ id: PeerID) -> [FamilySummary] { speaker.summaries(id) }
+
+    func addresses(_ id: PeerID) -> SessionAddresses? { speaker.addresses(id) }
+
+    /// Paths and the present time in the unit of their age.
+    func paths(_ query: PathQuery) -> (views: [PathView], now: UInt32) { (speaker.paths(query), speaker.seconds(.now)) }
+}

@@ -1,0 +1,135 @@
+import BGPWire
+import NetTypes
+import Testing
+
+@testable import BGPSession
+
+/// What we offer, what we refuse, and what comes out of two OPENs.
+@Suite struct NegotiationTests {
+    /// The answer to this OPEN, and the text kept for the operator.
+    private func answer(_ open: Open, _ configuration: PeerConfiguration = .test()) -> (String?, String?) {
+        var rig = Rig(configuration)
+        _ = rig.start()
+        _ = rig.connected(1)
+        return (rig.received(.open(open), on: 1).first, rig.status.lastError?.text)
+    }
+
+    private func negotiated(_ open: Open, _ configuration: PeerConfiguration = .test()) throws -> Negotiated {
+        try Negotiated(open, sent: configuration.open(RestartState()).capabilities, configuration)
+    }
+
+    @Test func `a wrong AS is named with what was configured`() {
+        let (sent, text) = answer(.test(autonomousSystem: 65002))
+        #expect(sent == "send #1 2.2 0000fdea")
+        #expect(
+            text == "NOTIFICATION 2.2 (OPEN Message Error / Bad Peer AS) sent: peer says AS 65002, configured 65001")
+    }
+
+    @Test func `hold times of one and two seconds are refused`() {
+        #expect(answer(.test(holdTime: 1)).0 == "send #1 2.6 0001")
+        #expect(answer(.test(holdTime: 2)).0 == "send #1 2.6 0002")
+        #expect(answer(.test(holdTime: 3)).0 == "send #1 KEEPALIVE")
+    }
+
+    @Test func `version, zero identifier and our own identifier inside the AS are refused`() {
+        #expect(answer(.test(version: 3)).0 == "send #1 2.1 0004")
+        #expect(answer(.test(routerID: 0)).0 == "send #1 2.3")
+        let own = Open.test(autonomousSystem: 64601, routerID: 0x0a00_0001)
+        #expect(answer(own, .test(remoteAS: 64601)).0 == "send #1 2.3")
+        #expect(answer(.test(routerID: 0x0a00_0001)).0 == "send #1 KEEPALIVE", "another AS may use it: RFC 6286")
+    }
+
+    @Test func `a peer without a common family is told which ones we want`() {
+        let vpn = Open.test(capabilities: [.multiprotocol(afi: 2, safi: 128)])
+        #expect(answer(vpn).0 == "send #1 2.7 010400010001010400020001")
+        #expect(answer(.test(capabilities: []), .test(families: .ipv6)).0 == "send #1 2.7 010400020001")
+    }
+
+    @Test func `families are those of both sides, and IPv4 for a peer without multiprotocol`() throws {
+        #expect(try negotiated(.test()).families == .all)
+        #expect(try negotiated(.test(capabilities: [.multiprotocol(.ipv6)])).families == .ipv6)
+        #expect(try negotiated(.test(capabilities: [.routeRefresh])).families == .ipv4)
+    }
+
+    @Test func `four-octet AS numbers travel in the capability`() throws {
+        let configuration = PeerConfiguration.test(remoteAS: 4_200_000_001, localAS: 4_200_000_002)
+        let ours = configuration.open(RestartState())
+        #expect(ours.autonomousSystem == 23456)
+        #expect(ours.asNumber == ASNumber(rawValue: 4_200_000_002))
+        let capability = Capability.fourOctetAS(ASNumber(rawValue: 4_200_000_001))
+        let result = try negotiated(.test(autonomousSystem: 23456, capabilities: [capability]), configuration)
+        #expect(result.fourOctetAS && result.decodeContext.fourOctetAS)
+        #expect(result.peerAS.rawValue == 4_200_000_001)
+        #expect(try negotiated(.test(capabilities: [])).decodeContext.fourOctetAS == false)
+        #expect(answer(.test(autonomousSystem: 23456, capabilities: []), configuration).0 == "send #1 2.2 00005ba0")
+    }
+
+    @Test func `the smaller hold time counts and scales the keepalive`() throws {
+        #expect(try negotiated(.test(holdTime: 30)).holdTime == .seconds(30))
+        #expect(try negotiated(.test(holdTime: 30)).keepaliveTime == .seconds(10))
+        #expect(try negotiated(.test(), .test(holdTime: .seconds(9))).keepaliveTime == .seconds(3))
+        let short = PeerConfiguration.test(keepaliveTime: .seconds(5))
+        #expect(try negotiated(.test(), short).keepaliveTime == .seconds(5))
+        #expect(try negotiated(.test(holdTime: 9), short).keepaliveTime == .seconds(3))
+        #expect(try negotiated(.test(holdTime: 3), short).keepaliveTime == .seconds(1))
+    }
+
+    @Test func `a hold time of zero from either side means no timers at all`() {
+        for (ours, theirs) in [(Duration.zero, UInt16(90)), (.seconds(90), 0), (.zero, 0)] {
+            var rig = Rig(.test(holdTime: ours))
+            rig.establish(.test(holdTime: theirs))
+            #expect(rig.peer.nextDeadline == nil)
+            #expect(rig.status.negotiated?.keepaliveTime == .zero)
+            rig.wait(.seconds(1_000_000))
+            #expect(rig.tick() == [])
+            #expect(rig.received(update, on: 1) == ["deliver #1"])
+        }
+    }
+
+    @Test func `an offered hold time always fits the field and the rule`() {
+        let offers: [(Duration, UInt16)] = [
+            (.seconds(-1), 0), (.zero, 0), (.milliseconds(500), 3), (.seconds(2), 3), (.seconds(3), 3),
+            (.seconds(90), 90), (.seconds(1_000_000), 65535),
+        ]
+        for (holdTime, seconds) in offers {
+            #expect(PeerConfiguration.test(holdTime: holdTime).open(RestartState()).holdTime == seconds)
+        }
+    }
+
+    @Test func `the OPEN says what survived our restart`() throws {
+        var rig = Rig(.test(gracefulRestart: .init(restartTime: 60_000)))
+        rig.peer.restartState = RestartState(restarted: true, forwardingPreserved: .ipv6)
+        rig.peer.restartState.restarted = false
+        _ = rig.start()
+        rig.peer.restartState.restarted = true
+        let actions = rig.peer.connected(ConnectionID(rawValue: 1), at: rig.now)
+        guard case .send(_, .open(let open)) = actions.first else {
+            Issue.record("no OPEN in \(actions)")
+            return
+        }
+        let expected = GracefulRestart(
+            restarted: true, restartTime: 4095,
+            families: [
+                .init(afi: 1, safi: 1, forwardingPreserved: false), .init(afi: 2, safi: 1, forwardingPreserved: true),
+            ])
+        #expect(open.capabilities.contains(.gracefulRestart(expected)))
+        #expect(open.capabilities.contains(.routeRefresh))
+        #expect(open.capabilities.contains(.multiprotocol(.ipv4)) && open.capabilities.contains(.multiprotocol(.ipv6)))
+    }
+
+    @Test func `a peer that refuses capabilities is offered them again`() {
+        for subcode in [UInt8(4), 7] {
+            var rig = Rig()
+            _ = rig.start()
+            _ = rig.connected(1)
+            #expect(rig.received(.notification(NotificationMessage(2, subcode)), on: 1).last == "OpenSent -> Idle")
+            _ = rig.next()
+            let actions = rig.peer.connected(ConnectionID(rawValue: 2), at: rig.now)
+            guard case .send(_, .open(let open)) = actions.first else {
+                Issue.record("no OPEN in \(actions)")
+                return
+            }
+            #expect(open == rig.peer.configuration.open(RestartState()))
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import ControlAPI
+import NetTypes
+import Testing
+
+struct RequestTests {
+    private static func prefix(_ text: String) throws -> Prefix { try #require(Prefix(text)) }
+
+    @Test func `a selection keeps exact, inner and longest prefixes`() throws {
+        let all = try ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.2.0.0/16", "fd00::/8"].map(Self.prefix)
+        func texts(_ selection: PrefixSelection?) -> [String]? {
+            selection?.select(all, prefix: \.self).map(\.description)
+        }
+        #expect(texts(.all)?.count == 5)
+        #expect(texts(PrefixSelection(argument: "10.1.0.0/16")) == ["10.1.0.0/16"])
+        #expect(texts(PrefixSelection(argument: "10.1.0.0/16", longer: true)) == ["10.1.0.0/16", "10.1.2.0/24"])
+        #expect(texts(PrefixSelection(argument: "10.1.2.3")) == ["10.1.2.0/24"])
+        #expect(texts(PrefixSelection(argument: "10.9.9.9")) == ["10.0.0.0/8"])
+        #expect(texts(PrefixSelection(argument: "11.0.0.1")) == [])
+        #expect(PrefixSelection(argument: "10.1.2.3/16") == nil)
+        #expect(PrefixSelection(argument: "10.1.2.3", longer: true) == nil)
+        #expect(PrefixSelection(argument: "x") == nil)
+    }
+
+    @Test func `parameters must fit together`() {
+        for (parameters, message) in [
+            ([("prefix", "10.0.0.0/8"), ("address", "10.0.0.1")], "give prefix or address, not both"),
+            ([("longer", "true")], "longer needs prefix=PREFIX"),
+            ([("prefix", "10.0.0.0/8"), ("longer", "yes")], "longer must be true or false"),
+            ([("peer", "tor-1")], "peer needs table=received, table=rejected or table=advertised"),
+            ([("table", "received")], "name a peer: peer=NAME"),
+            ([("limit", "1"), ("limit", "2")], "the parameter limit is given twice"),
+        ] {
+            #expect(throws: ControlRequestError(status: 400, message: message)) {
+                try ControlRequest(path: "/v1/routes", parameters: parameters.map { (key: $0.0, value: $0.1) })
+            }
+        }
+    }
+
+    @Test func `the wire form is stable`() throws {
+        let address = try #require(IPAddress("fd00::1"))
+        #expect(ControlRequest.session("2001:db8::2").path == "/v1/sessions/2001:db8::2")
+        #expect(ControlRequest.session("a/b").path == "/v1/sessions/a%2Fb")
+        #expect(ControlRequest.fib(.longestMatch(address)).path == "/v1/fib?address=fd00::1")
+        let rejected = RouteQuery(table: .rejected(peer: nil), selection: .exact(try Self.prefix("10.0.0.0/8")))
+        #expect(ControlRequest.routes(rejected).path == "/v1/routes?table=rejected&prefix=10.0.0.0%2F8")
+    }
+}

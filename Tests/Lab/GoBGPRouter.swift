@@ -1,0 +1,104 @@
+import Foundation
+import TestKit
+
+/// GoBGP in one namespace, asked through `gobgp -j`. It speaks BGP only: no routes of its own in the kernel.
+package final class GoBGPRouter: Router {
+    package let kind = "GoBGP"
+    package let namespace: Namespace
+    private let directory: String
+    private let configuration: RouterConfiguration
+    private let daemon: Daemon
+
+    package init(_ configuration: RouterConfiguration, in namespace: Namespace, directory: String) throws {
+        self.namespace = namespace
+        self.directory = directory
+        self.configuration = configuration
+        let gobgpd = try requireProgram("gobgpd", package: "gobgpd")
+        try makeDirectory(directory)
+        try writeFile("\(directory)/gobgpd.toml", Self.text(configuration))
+        daemon = try Daemon(
+            [gobgpd, "-f", "\(directory)/gobgpd.toml", "-t", "toml", "--api-hosts", "127.0.0.1:50051", "--log-plain"],
+            in: namespace, log: "\(directory)/gobgpd.log")
+        try daemon.wait(for: "gobgpd answers") { try ask("global").int(at: "asn") == Int(configuration.asn) }
+        for network in configuration.networks { try announce(network) }
+    }
+
+    private static func text(_ own: RouterConfiguration) -> String {
+        var text = "[global.config]\n as = \(own.asn)\n router-id = \"\(own.routerID)\"\n port = 179\n"
+        for neighbor in own.neighbors {
+            text += """
+                [[neighbors]]
+                 [neighbors.config]
+                  neighbor-address = "\(neighbor.address)"
+                  peer-as = \(neighbor.asn)
+                  description = "\(neighbor.name)"
+                 [neighbors.transport.config]
+                  passive-mode = \(neighbor.passive)
+                 [neighbors.timers.config]
+                  connect-retry = 5
+                  hold-time = \(own.holdTime)
+                  keepalive-interval = \(own.holdTime / 3)
+
+                """
+            for family in neighbor.families {
+                text +=
+                    " [[neighbors.afi-safis]]\n  [neighbors.afi-safis.config]\n   afi-safi-name = \"\(family)-unicast\"\n"
+            }
+        }
+        return text + own.extra + "\n"
+    }
+
+    private func ask(_ arguments: String...) throws -> JSONValue {
+        let finished = try namespace.run(["gobgp", "-j"] + arguments)
+        guard finished.succeeded else { throw LabError(command: ["gobgp"] + arguments, finished: finished) }
+        return finished.output.isEmpty ? .null : try JSONValue(parsing: finished.output)
+    }
+
+    package func state(of neighbor: String) throws -> String {
+        // apipb.PeerState.SessionState: 1 idle, 2 connect, 3 active, 4 opensent, 5 openconfirm, 6 established.
+        switch try ask("neighbor", neighbor)["state"]["session_state"].int {
+        case 6: "Established"
+        case 5: "OpenConfirm"
+        case 4: "OpenSent"
+        case 3: "Active"
+        case 2: "Connect"
+        case let other: other.map { "session_state \($0)" } ?? "Idle"
+        }
+    }
+
+    package func accepted(from neighbor: String) throws -> Set<String> {
+        var prefixes: Set<String> = []
+        for family in try configuration.neighbor(neighbor).families {
+            prefixes.formUnion(try ask("neighbor", neighbor, "adj-in", "-a", family).object.keys)
+        }
+        return prefixes
+    }
+
+    package func announce(_ prefix: String) throws { try change("add", prefix) }
+
+    package func withdraw(_ prefix: String) throws { try change("del", prefix) }
+
+    private func change(_ verb: String, _ prefix: String) throws {
+        let family = prefix.contains(":") ? "ipv6" : "ipv4"
+        let hop = family == "ipv6" ? configuration.nextHopIPv6.map { ["nexthop", $0] } ?? [] : []
+        let command = ["gobgp", "global", "rib", verb, "-a", family, prefix] + hop
+        let finished = try namespace.run(command)
+        guard finished.succeeded else { throw LabError(command: command, finished: finished) }
+    }
+
+    package func shutDown(_ neighbor: String, message: String) throws {
+        try namespace.require("gobgp", "neighbor", neighbor, "disable", "--reason", message)
+    }
+
+    package var logTail: String { daemon.logTail }
+    package func stop() { daemon.stop() }
+    package func kill() { daemon.killNow() }
+    package func keep() { daemon.keep() }
+}
+
+extension JSONValue {
+    /// The whole number of a key, wherever in the first two levels it is: `gobgp -j global` changed its shape between versions.
+    fileprivate func int(at key: String) -> Int? {
+        self[key].int ?? object.values.lazy.compactMap { $0[key].int }.first
+    }
+}

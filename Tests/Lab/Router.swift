@@ -1,0 +1,140 @@
+import Foundation
+import TestKit
+
+/// One configured neighbour of a router of the lab.
+package struct Neighbor: Sendable {
+    /// A word: the router's own name for it where it has one (BIRD), its description elsewhere.
+    package var name: String
+    package var address: String
+    package var asn: UInt32
+    /// Wait for the neighbour to open the connection.
+    package var passive = false
+    package var families: [String] = ["ipv4", "ipv6"]
+
+    package init(name: String, address: String, asn: UInt32, passive: Bool = false) {
+        (self.name, self.address, self.asn, self.passive) = (name, address, asn, passive)
+    }
+}
+
+/// What a router of the lab is told at its start. The same for every implementation, so that a test can run over all of them.
+package struct RouterConfiguration: Sendable {
+    package var asn: UInt32
+    package var routerID: String
+    package var neighbors: [Neighbor]
+    /// Prefixes it originates.
+    package var networks: [String] = []
+    /// The next hop of its IPv6 routes, for those who cannot find one for a session over IPv4 (GoBGP, OpenBGPD).
+    package var nextHopIPv6: String?
+    /// Seconds.
+    package var holdTime = 90
+    /// Reflects routes between its internal neighbours, with itself as the next hop.
+    package var reflects = false
+    /// Lines for the end of the configuration, in the language of the implementation.
+    package var extra = ""
+
+    package init(asn: UInt32, routerID: String, neighbors: [Neighbor], networks: [String] = []) {
+        (self.asn, self.routerID, self.neighbors, self.networks) = (asn, routerID, neighbors, networks)
+    }
+
+    package func neighbor(_ address: String) throws -> Neighbor {
+        guard let found = neighbors.first(where: { $0.address == address }) else {
+            throw LabError("no neighbour \(address)")
+        }
+        return found
+    }
+
+    func networks(_ family: String) -> [String] { networks.filter { $0.contains(":") == (family == "ipv6") } }
+}
+
+/// A BGP speaker in a namespace, driven and asked only through its own configuration file and CLI.
+package protocol Speaker: AnyObject, Sendable {
+    /// The implementation's name: FRR, BIRD, GoBGP, OpenBGPD, Martlet.
+    var kind: String { get }
+    var namespace: Namespace { get }
+    /// What it says about its session with a neighbour; "Established" when it is up.
+    func state(of neighbor: String) throws -> String
+    /// Prefixes that it accepted from a neighbour.
+    func accepted(from neighbor: String) throws -> Set<String>
+    /// The end of the logs.
+    var logTail: String { get }
+    /// Ends it as its service manager would.
+    func stop()
+    /// Ends it without a word.
+    func kill()
+    /// It will outlive this process.
+    func keep()
+}
+
+/// A speaker that can be told to originate and to withdraw while it runs.
+package protocol Router: Speaker {
+    /// Originates one more prefix.
+    func announce(_ prefix: String) throws
+    /// Stops to originate a prefix.
+    func withdraw(_ prefix: String) throws
+    /// Ends the session administratively with a text for the other side (RFC 9003).
+    func shutDown(_ neighbor: String, message: String) throws
+}
+
+extension Speaker {
+    /// Waits until the session with `neighbor` is established, from this router's point of view.
+    package func waitEstablished(_ neighbor: String, within seconds: Double = 20) throws {
+        try eventually(
+            "\(kind) is Established with \(neighbor)", within: seconds, last: { lastState(neighbor) + "\n" + logTail }
+        ) {
+            try state(of: neighbor) == "Established"
+        }
+    }
+
+    /// Waits until exactly `prefixes` were accepted from `neighbor`.
+    package func waitAccepted(_ prefixes: Set<String>, from neighbor: String, within seconds: Double = 15) throws {
+        try eventually(
+            "\(kind) accepted exactly \(prefixes.sorted()) from \(neighbor)", within: seconds,
+            last: { "\((try? accepted(from: neighbor).sorted()) ?? [])" }
+        ) { try accepted(from: neighbor) == prefixes }
+    }
+
+    private func lastState(_ neighbor: String) -> String {
+        do { return try state(of: neighbor) } catch { return "\(error)" }
+    }
+}
+
+/// What a lab can put on top of its rack.
+package enum RouterKind: String, CaseIterable, Sendable {
+    case frr, bird, gobgp, openbgpd
+
+    package func start(_ configuration: RouterConfiguration, in namespace: Namespace, directory: String) throws
+        -> any Router
+    {
+        switch self {
+        case .frr: try FRRRouter(configuration, in: namespace, directory: directory)
+        case .bird: try BIRDRouter(configuration, in: namespace, directory: directory)
+        case .gobgp: try GoBGPRouter(configuration, in: namespace, directory: directory)
+        case .openbgpd: try OpenBGPDRouter(configuration, in: namespace, directory: directory)
+        }
+    }
+}
+
+/// Throws a clear message when a program that the lab needs is not installed.
+package func requireProgram(_ path: String, package name: String) throws -> String {
+    if path.hasPrefix("/") {
+        guard access(path, X_OK) == 0 else { throw LabError("\(path) is missing: install the Debian package \(name)") }
+        return path
+    }
+    for folder in ["/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/bin"]
+    where access("\(folder)/\(path)", X_OK) == 0 {
+        return "\(folder)/\(path)"
+    }
+    throw LabError("\(path) is missing: install the Debian package \(name)")
+}
+
+/// Writes a configuration file, readable by the daemon's own user.
+func writeFile(_ path: String, _ text: String, mode: mode_t = 0o644) throws {
+    do { try text.write(toFile: path, atomically: true, encoding: .utf8) } catch { throw LabError("\(path): \(error)") }
+    guard chmod(path, mode) == 0 else { throw LabError("chmod \(path): \(errorText())") }
+}
+
+/// Makes a directory of the lab, with its parents.
+func makeDirectory(_ path: String) throws {
+    try FileManager.default.createDirectory(
+        atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
+}

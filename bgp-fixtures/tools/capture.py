@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""Records what real BGP speakers send, as fixtures below bgp-fixtures/captures/. Needs root and the speakers of Debian 12.
+
+  capture.py [bird|frr|gobgp|openbgpd ...]
+
+Each speaker runs in a network namespace of its own (named after this process) and meets a peer that only says OPEN and
+KEEPALIVE. It announces one prefix per family, and is then shut down by its own command line tool.
+"""
+import ctypes, datetime, os, re, shutil, socket, struct, subprocess, sys, tempfile, time
+
+PID = os.getpid()
+SPEAKER_NS, PEER_NS = f"cap{PID}s", f"cap{PID}p"
+SPEAKER, PEER, SPEAKER_AS, PEER_AS = "10.99.0.1", "10.99.0.2", 65000, 64601
+V4, V6, TEXT = "10.244.1.0/24", "fd00:10:244:1::/64", "rack move ticket 42"
+OUT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "captures")
+CLONE_NEWNET = 0x40000000
+HOME_NS = f"/proc/{PID}/fd/%d" % os.open("/proc/self/ns/net", os.O_RDONLY)
+
+
+def run(*command, check=True):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if check and done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout + done.stderr
+
+
+def inside(*command): return ["ip", "netns", "exec", SPEAKER_NS, *command]
+
+
+def write(path, text):
+    with open(path, "w") as f: f.write(text)
+    return path
+
+
+# Each returns the commands to start, the command that shuts the peer down, and the version.
+def bird(d):
+    write(f"{d}/c", f'''router id {SPEAKER};
+protocol device {{ }}
+protocol static s4 {{ ipv4; route {V4} unreachable; }}
+protocol static s6 {{ ipv6; route {V6} unreachable; }}
+protocol bgp n {{ local {SPEAKER} as {SPEAKER_AS}; neighbor {PEER} as {PEER_AS}; passive yes; hold time 90;
+  graceful restart yes;
+  ipv4 {{ import all; export all; next hop self; }}; ipv6 {{ import all; export all; next hop address fd99::1; }}; }}
+''')
+    version = re.search(r"[\d.]+", run("bird", "--version")).group()
+    return ([inside("bird", "-f", "-c", f"{d}/c", "-s", f"{d}/ctl", "-P", f"{d}/pid")], [],
+            ["birdc", "-s", f"{d}/ctl", "disable", "n", f'"{TEXT}"'], f"bird-{version}")
+
+
+def frr(d):
+    write(f"{d}/c", f'''frr defaults traditional
+hostname tor-a
+router bgp {SPEAKER_AS}
+ bgp router-id {SPEAKER}
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ bgp graceful-restart
+ neighbor {PEER} remote-as {PEER_AS}
+ neighbor {PEER} passive
+ neighbor {PEER} timers 30 90
+ address-family ipv4 unicast
+  network {V4}
+ exit-address-family
+ address-family ipv6 unicast
+  network {V6}
+  neighbor {PEER} activate
+  neighbor {PEER} route-map HOP out
+ exit-address-family
+route-map HOP permit 10
+ set ipv6 next-hop global fd99::1
+''')
+    shutil.chown(d, "frr", "frr")
+    daemon = inside("/usr/lib/frr/bgpd", "-f", f"{d}/c", "-Z", "-p", "179", "-l", SPEAKER, "-i", f"{d}/pid", "-A", "127.0.0.1",
+                    "-P", "0", f"--vty_socket={d}")
+    stop = ["vtysh", "--vty_socket", d, "-d", "bgpd", "-c", "configure terminal", "-c", f"router bgp {SPEAKER_AS}",
+            "-c", f"neighbor {PEER} shutdown message {TEXT}"]
+    version = re.search(r"version ([\d.]+)", run("/usr/lib/frr/bgpd", "--version")).group(1)
+    return [daemon], [], stop, f"frr-{version}"
+
+
+def gobgp(d):
+    families = "".join(f' [[neighbors.afi-safis]]\n  [neighbors.afi-safis.config]\n   afi-safi-name = "{f}-unicast"\n'
+                       '  [neighbors.afi-safis.mp-graceful-restart.config]\n   enabled = true\n' for f in ("ipv4", "ipv6"))
+    write(f"{d}/c", f'''[global.config]
+ as = {SPEAKER_AS}
+ router-id = "{SPEAKER}"
+ local-address-list = ["{SPEAKER}"]
+[[neighbors]]
+ [neighbors.config]
+  neighbor-address = "{PEER}"
+  peer-as = {PEER_AS}
+ [neighbors.transport.config]
+  passive-mode = true
+  local-address = "{SPEAKER}"
+ [neighbors.timers.config]
+  hold-time = 90
+ [neighbors.graceful-restart.config]
+  enabled = true
+  restart-time = 120
+{families}''')
+    add = [inside("gobgp", "global", "rib", "add", "-a", "ipv4", V4),
+           inside("gobgp", "global", "rib", "add", "-a", "ipv6", V6, "nexthop", "fd99::1")]
+    version = re.search(r"[\d.]+", run("gobgpd", "--version")).group()
+    return ([inside("gobgpd", "-f", f"{d}/c", "-t", "toml", "--api-hosts", "127.0.0.1:50051")], add,
+            inside("gobgp", "neighbor", PEER, "shutdown", TEXT), f"gobgp-{version}")
+
+
+def openbgpd(d):
+    os.makedirs("/run/openbgpd", exist_ok=True)  # the chroot of Debian's package
+    path = write(f"{d}/c", f'''AS {SPEAKER_AS}
+router-id {SPEAKER}
+holdtime 90
+listen on {SPEAKER}
+socket "{d}/ctl"
+fib-update no
+network {V4}
+network {V6} set nexthop fd99::1
+neighbor {PEER} {{
+  remote-as {PEER_AS}
+  passive
+  local-address {SPEAKER}
+  announce IPv4 unicast
+  announce IPv6 unicast
+}}
+allow from any
+allow to any
+''')
+    os.chmod(path, 0o600)
+    version = re.search(r"openbgpd\s+([\d.]+)", run("dpkg-query", "-W", "openbgpd")).group(1)
+    return ([inside("/usr/sbin/bgpd", "-d", "-f", path)], [],
+            ["bgpctl", "-s", f"{d}/ctl", "neighbor", PEER, "down", TEXT], f"openbgpd-{version}")
+
+
+SPEAKERS = {"bird": bird, "frr": frr, "gobgp": gobgp, "openbgpd": openbgpd}
+
+
+def namespaces_up():
+    for name in (SPEAKER_NS, PEER_NS):
+        run("ip", "netns", "add", name)
+        run("ip", "-n", name, "link", "set", "lo", "up")
+    run("ip", "-n", SPEAKER_NS, "link", "add", "up0", "type", "veth", "peer", "name", "up0", "netns", PEER_NS)
+    for name, end in ((SPEAKER_NS, 1), (PEER_NS, 2)):
+        run("ip", "-n", name, "addr", "add", f"10.99.0.{end}/24", "dev", "up0")
+        run("ip", "-n", name, "addr", "add", f"fd99::{end}/64", "dev", "up0", "nodad")
+        run("ip", "-n", name, "link", "set", "up0", "up")
+
+
+def namespaces_down():
+    for name in (SPEAKER_NS, PEER_NS): run("ip", "netns", "del", name, check=False)
+
+
+def setns(path):
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        if libc.setns(fd, CLONE_NEWNET): raise OSError(ctypes.get_errno(), path)
+    finally: os.close(fd)
+
+
+def connect():
+    """A TCP connection from the peer's namespace, tried until the speaker listens."""
+    setns(f"/run/netns/{PEER_NS}")
+    try:
+        end = time.monotonic() + 20
+        while True:
+            s = socket.socket()
+            s.bind((PEER, 0))
+            try:
+                s.connect((SPEAKER, 179))
+                return s
+            except OSError:
+                s.close()
+                if time.monotonic() > end: raise
+                time.sleep(0.2)
+    finally: setns(HOME_NS)
+
+
+def message(kind, body=b""): return b"\xff" * 16 + struct.pack(">HB", 19 + len(body), kind) + body
+
+
+def our_open():
+    capabilities = bytes.fromhex("0104000100010104000200010200") + bytes.fromhex("4006") + bytes.fromhex("007800010100") \
+        + bytes.fromhex("4104") + struct.pack(">I", PEER_AS)
+    parameters = bytes([2, len(capabilities)]) + capabilities
+    return message(1, struct.pack(">BHH4sB", 4, PEER_AS, 90, socket.inet_aton(PEER), len(parameters)) + parameters)
+
+
+def split(stream):
+    found = []
+    while len(stream) >= 19 and len(stream) >= struct.unpack(">H", stream[16:18])[0]:
+        length = struct.unpack(">H", stream[16:18])[0]
+        found.append(stream[:length])
+        stream = stream[length:]
+    return found
+
+
+def kind(m):
+    """The name of a message, as a file name."""
+    names = {1: "open", 3: "notification", 4: "keepalive", 5: "route-refresh"}
+    if m[18] != 2: return names.get(m[18], "other")
+    body = m[19:]
+    if body == bytes(4): return "end-of-rib-ipv4"
+    if len(m) in (29, 30) and 15 in (body[5:6] + b"\0")[:1]: return "end-of-rib-ipv6"
+    return "update-ipv6" if bytes.fromhex(V6_WIRE) in body else "update-ipv4"
+
+
+V6_WIRE = "fd00001002440001"
+
+
+def save(folder, version, name, messages):
+    lines = [f"# Sent by {version} to a peer that says OPEN and KEEPALIVE only",
+             f"# origin: tools/capture.py, {datetime.date.today().isoformat()}"]
+    for m in messages:
+        lines.append("")
+        if len(messages) > 1: lines.append(f"# {kind(m)}")
+        lines += [" ".join(f"{o:02x}" for o in m[i:i + 16]) for i in range(0, len(m), 16)]
+    write(f"{folder}/{name}.hex", "\n".join(lines) + "\n")
+
+
+def capture(name):
+    d = tempfile.mkdtemp(prefix=f"capture-{name}-")
+    os.chmod(d, 0o755)
+    children = []
+    try:
+        namespaces_up()
+        start, add, stop, version = SPEAKERS[name](d)
+        log = open(f"{d}/log", "w")
+        for command in start: children.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=d))
+        s = connect()
+        s.settimeout(1)
+        for command in add: run(*command)
+        s.sendall(our_open())
+        stream, stopped, end, quiet = b"", False, time.monotonic() + 40, 0
+        while time.monotonic() < end:
+            try: part = s.recv(65536)
+            except socket.timeout: part, quiet = None, quiet + 1
+            if part == b"": break
+            if part:
+                quiet = 0
+                if not stream: s.sendall(message(4) + message(2, bytes(4)))
+                stream += part
+            if quiet >= 8 and not stopped:  # the feed is over
+                stopped = True
+                run(*stop)
+        messages = split(stream)
+        folder = f"{OUT}/{version}"
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        save(folder, version, "session", messages)
+        for m in messages:
+            if not os.path.exists(f"{folder}/{kind(m)}.hex"): save(folder, version, kind(m), [m])
+        print(version, [kind(m) for m in messages])
+    except Exception as error:
+        print(name, "failed:", error, open(f"{d}/log").read()[-800:] if os.path.exists(f"{d}/log") else "", file=sys.stderr)
+        return 1
+    finally:
+        for child in children:
+            child.terminate()
+            try: child.wait(8)
+            except subprocess.TimeoutExpired: child.kill()
+        namespaces_down()
+        shutil.rmtree(d, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__": sys.exit(max(capture(name) for name in (sys.argv[1:] or SPEAKERS)))
