@@ -21,7 +21,7 @@ struct AddressRangeTests {
         let range = try AddressRange(subnet: prefix("fd00::/64"))
         #expect(range.gateway?.description == "fd00::1")
         #expect(range.last.description == "fd00::ffff:ffff:ffff:ffff")
-        #expect(range.count == UInt128(1) << 64 - 2)
+        #expect(range.count == (UInt128(1) << 64) - 2)
     }
 
     @Test(arguments: [
