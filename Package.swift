@@ -102,7 +102,7 @@ let package = Package(
         tests("ControlAPITests", ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"]),
         tests("NodeAgentTests", ["NodeAgent", "BGPSpeaker", "BGPSession", "NetTypes", "TestKit"]),
         tests("TidyTests", ["TestKit"]),
-        tests("PluginTests", ["Lab", "TestKit", "NetTypes"]),
+        tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
         tests("InteropTests", ["Lab", "TestKit", "NetTypes"]),
 
         // What the tests share: files of fixtures and processes (TestKit), racks of network namespaces (Lab); the demo is a rack.
