@@ -97,7 +97,7 @@ extension Configuration {
         let problems = section.problems
         let name = section.value(
             "name", "letters, digits, \".\", \"_\", \"-\" or \":\", at most 63", ConfigurationValue.peerName)
-        let usesLater = section.node("interface") != nil || section.node("defaultGateway") != nil
+        let usesLater = section.contains("interface") || section.contains("defaultGateway")
         // Those two keys stand in for the address: that they are not supported is said once, below.
         let address =
             usesLater
@@ -135,7 +135,7 @@ extension Configuration {
     }
 
     private static func peerASN(_ section: inout ConfigurationSection, _ context: PeerContext) -> Located<ASNumber>? {
-        let words = "the peer's AS number, or internal for our own"
+        let words = "the peer's AS number (23456 and 65535 are reserved), or internal for our own"
         let text = section.required("asn", words) { text in
             text == "internal" || text == "external" || ConfigurationValue.asn(text) != nil ? text : nil
         }
