@@ -42,7 +42,7 @@ demo: root build ## a rack in network namespaces: make demo [TOR=frr|bird|martle
 	@echo "== demo"
 	@$(RELEASE) --product demo
 	@install -m 755 -t build/bin .build/release/demo
-	@TOR=$(TOR) KEEP=$(KEEP) build/bin/demo
+	@build/bin/demo --tor $(TOR) $(if $(KEEP),--keep)
 
 test: root toolchain ## everything: units, fixtures, scenarios, namespaces, real routers
 	@scripts/install-deps build test
@@ -71,7 +71,7 @@ bench-cni: root build ## ADD, CHECK and DEL against ptp with host-local
 		--cni-path $(CURDIR)/build/bin:/usr/lib/cni:/opt/cni/bin -n 50 --parallel 1,10
 
 fuzz: toolchain ## each fuzz target for SECONDS=60
-	@scripts/install-deps build
+	@scripts/install-deps build fuzz
 	@SWIFT="$(SWIFT)" scripts/fuzz $(SECONDS)
 
 install: ## what `make build` made, under DESTDIR and PREFIX (plugins: CNIBINDIR)
