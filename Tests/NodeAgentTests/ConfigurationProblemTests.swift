@@ -189,8 +189,7 @@ struct ConfigurationProblemTests {
             "{address: 192.0.2.1, asn: 2, import: all, export: all}",
             "f:2:38: import: all would let the peer write any route into this node's kernel; write cluster, or "
                 + "set fib.enabled: false",
-            "f:2:51: export: all would make this node a transit for foreign traffic; write own, or set "
-                + "fib.enabled: false"),
+            "f:2:51: warning: export: all makes this node a transit router, like a ToR; write own if it only has pods"),
         ProblemRow(
             "{address: 192.0.2.1, asn: 2, import: safe}",
             "f:2:38: bgp.peers[0].import is \"safe\"; write cluster, all or none"),

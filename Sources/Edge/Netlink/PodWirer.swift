@@ -51,8 +51,8 @@ package struct PodWirer {
         }
     }
 
-    /// An address that the node already routes somewhere (another pod's link, or the node itself) must not be taken over: the
-    /// kernel would accept a second route of another metric.
+    /// An address that the node already routes somewhere (another pod's link, or the node itself) must not be taken
+    /// over: the kernel would accept a second route of another metric.
     private func refuseTaken(_ address: IPAddress) throws(WiringProblem) {
         let owner: String?
         do throws(LibnlError) {
@@ -65,7 +65,8 @@ package struct PodWirer {
         throw .addressInUse(address, device: owner ?? "(several)")
     }
 
-    /// One message makes both ends, the pod's in its namespace under its final name; the second one reads back what came of it.
+    /// One message makes both ends, the pod's in its namespace under its final name; the second one reads back what
+    /// came of it.
     private func create(_ plan: VethPlan) throws(LibnlError) -> LinkInfo {
         let message = LibnlMessage(
             "create veth \(plan.hostName)", type: Int(RTM_NEWLINK), flags: NLM_F_CREATE | NLM_F_EXCL,
@@ -88,7 +89,8 @@ package struct PodWirer {
         return link
     }
 
-    /// One queue each way: otherwise the kernel makes one per possible CPU and waits for an RCU grace period to give them back.
+    /// One queue each way: otherwise the kernel makes one per possible CPU and waits for an RCU grace period to give
+    /// them back.
     private static func putEnd(_ message: LibnlMessage, name: String, mac: MACAddress, mtu: UInt32) {
         message.put(IFLA_IFNAME, name)
         message.put(IFLA_MTU, mtu)
@@ -97,8 +99,8 @@ package struct PodWirer {
         message.put(IFLA_NUM_RX_QUEUES, UInt32(1))
     }
 
-    /// The host's MAC stands in every pod's neighbour table, and was seen to be lost: kernels that ignore it at creation, and
-    /// network managers that give new links one of their own.
+    /// The host's MAC stands in every pod's neighbour table, and was seen to be lost: kernels that ignore it at
+    /// creation, and network managers that give new links one of their own.
     private func assureMAC(_ link: LinkInfo) throws(LibnlError) {
         for _ in 0..<5 {
             let message = LinkStep.setLink(link.index, "set MAC of \(link.name)")

@@ -2,8 +2,8 @@ import CNIPlugin
 import IPAM
 import NetTypes
 
-/// The `ipam` part of a configuration: `subnet` ("usePodCidr", or a prefix with `rangeStart`, `rangeEnd`, `gateway`) or `ranges`, in
-/// host-local's form; `routes`, `dataDir`, `stateDir`.
+/// The `ipam` part of a configuration: `subnet` ("usePodCidr", or a prefix with `rangeStart`, `rangeEnd`, `gateway`)
+/// or `ranges`, in host-local's form; `routes`, `dataDir`, `stateDir`.
 struct IPAMConfig {
     private let ipam: JSONValue
     private let config: NetworkConfig
@@ -16,7 +16,8 @@ struct IPAMConfig {
         config = request.config
     }
 
-    /// The store: one directory per network. The default lies in a file system that a reboot empties, together with the pods.
+    /// The store: one directory per network. The default lies in a file system that a reboot empties, together with
+    /// the pods.
     var directory: String {
         let base = ipam["dataDir"]?.string ?? "\(config.stateDirectory)/ipam"
         return "\(base)/\(config.name)"
@@ -88,7 +89,8 @@ struct IPAMConfig {
         }
     }
 
-    /// Addresses that must be given: `ips` of the runtime's capability, of `args.cni`, and `IP` of CNI_ARGS. A length is ignored.
+    /// Addresses that must be given: `ips` of the runtime's capability, of `args.cni`, and `IP` of CNI_ARGS. A length
+    /// is ignored.
     func wishedAddresses(_ request: Request) throws(PluginError) -> [IPAddress] {
         let wishes = config.runtimeConfig?["ips"]?.array ?? []
         let more = config.tree["args"]?["cni"]?["ips"]?.array ?? []

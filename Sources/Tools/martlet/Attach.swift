@@ -42,7 +42,8 @@ struct Attach {
         }
     }
 
-    /// A socket in the pod's namespace, in which the interface must not exist yet: an ADD that is repeated leaves the first intact.
+    /// A socket in the pod's namespace, in which the interface must not exist yet: an ADD that is repeated leaves the
+    /// first intact.
     private func inNamespace(_ namespace: PodNamespace) throws(PluginError) -> LibnlSocket {
         let pod: LibnlSocket
         do { pod = try namespace.inside { () throws(LibnlError) in try LibnlSocket() } } catch {

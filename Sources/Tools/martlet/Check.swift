@@ -28,8 +28,8 @@ func checkAttachment(_ request: Request) throws(PluginError) {
     if request.config.ipam?["type"] != nil { try Delegate.ipam(request).run(.check) }
 }
 
-/// The plan that the result tells of. Other plugins of the chain may have added interfaces, addresses and routes: what counts is
-/// what belongs to our interface and leads over our gateway.
+/// The plan that the result tells of. Other plugins of the chain may have added interfaces, addresses and routes:
+/// what counts is what belongs to our interface and leads over our gateway.
 private func expectedPlan(_ request: Request, _ config: PodConfig, _ result: AttachmentResult) throws(PluginError)
     -> VethPlan
 {

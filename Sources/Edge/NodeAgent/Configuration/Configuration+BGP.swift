@@ -197,9 +197,8 @@ extension Configuration {
             )
         }
         if let exportMark, peer.exportPolicy == .all, !peer.routeReflectorClient {
-            problems.error(
-                exportMark,
-                "export: all would make this node a transit for foreign traffic; write own, or set fib.enabled: false")
+            problems.warning(
+                exportMark, "export: all makes this node a transit router, like a ToR; write own if it only has pods")
         }
     }
 
