@@ -124,12 +124,23 @@ neighbor {PEER} {{
 }}
 allow from any
 allow to any
+match to any set nexthop fd99::1
 ''')
     os.chmod(path, 0o600)
     version = re.search(r"openbgpd\s+([\d.]+)", run("dpkg-query", "-W", "openbgpd")).group(1)
     return ([inside("/usr/sbin/bgpd", "-d", "-f", path)], [],
             ["bgpctl", "-s", f"{d}/ctl", "neighbor", PEER, "down", TEXT], f"openbgpd-{version}")
 
+
+# Why our encoding of the same message has other bytes: the directive `decode-only`.
+DIFFERS = {
+    ("bird", "update-ipv6"): "MP_REACH_NLRI has the extended length",
+    ("frr", "open"): "every capability is a parameter of its own",
+    ("frr", "update-ipv4"): "AS_PATH has the extended length",
+    ("frr", "update-ipv6"): "MP_REACH_NLRI and AS_PATH have the extended length",
+    ("gobgp", "update-ipv6"): "MP_REACH_NLRI stands after the other attributes",
+    ("openbgpd", "update-ipv6"): "MP_REACH_NLRI stands after the other attributes and has the extended length",
+}
 
 SPEAKERS = {"bird": bird, "frr": frr, "gobgp": gobgp, "openbgpd": openbgpd}
 
@@ -200,7 +211,7 @@ def kind(m):
     if m[18] != 2: return names.get(m[18], "other")
     body = m[19:]
     if body == bytes(4): return "end-of-rib-ipv4"
-    if len(m) in (29, 30) and 15 in (body[5:6] + b"\0")[:1]: return "end-of-rib-ipv6"
+    if len(m) in (29, 30) and body[5] == 15: return "end-of-rib-ipv6"
     return "update-ipv6" if bytes.fromhex(V6_WIRE) in body else "update-ipv4"
 
 
@@ -210,6 +221,8 @@ V6_WIRE = "fd00001002440001"
 def save(folder, version, name, messages):
     lines = [f"# Sent by {version} to a peer that says OPEN and KEEPALIVE only",
              f"# origin: tools/capture.py, {datetime.date.today().isoformat()}"]
+    reasons = [DIFFERS[key] for key in ((version.split("-")[0], kind(m)) for m in messages) if key in DIFFERS]
+    if reasons: lines.append("# decode-only: " + "; ".join(reasons))
     for m in messages:
         lines.append("")
         if len(messages) > 1: lines.append(f"# {kind(m)}")

@@ -92,7 +92,9 @@ extension PathAttributes: CustomStringConvertible {
         if let med = fields.med { lines.append("med \(med)") }
         if let localPref = fields.localPref { lines.append("local-pref \(localPref)") }
         if fields.atomicAggregate { lines.append("atomic-aggregate") }
-        if let aggregator = fields.aggregator { lines.append("aggregator \(aggregator.asNumber) \(aggregator.routerID)") }
+        if let aggregator = fields.aggregator {
+            lines.append("aggregator \(aggregator.asNumber) \(aggregator.routerID)")
+        }
         func list(_ name: String, _ items: [some CustomStringConvertible]) {
             if !items.isEmpty { lines.append("\(name) \(items.map(\.description).joined(separator: " "))") }
         }

@@ -55,8 +55,13 @@ extension Open {
 
     /// All capabilities go into one optional parameter, which needs the form of RFC 9072 when they are many.
     func encode(into writer: inout ByteWriter) {
-        var list = ByteWriter()
-        for capability in capabilities { capability.encode(into: &list) }
+        // OPEN is limited to 4096 octets, 35 of which are not capabilities: those that do not fit are left out.
+        var list: [UInt8] = []
+        for capability in capabilities {
+            var one = ByteWriter()
+            capability.encode(into: &one)
+            if list.count + one.count <= 4096 - 35 { list += one.bytes }
+        }
         writer.message(MessageType.open) { writer in
             writer.byte(version)
             writer.integer(autonomousSystem)
@@ -66,15 +71,13 @@ extension Open {
             case 0: writer.byte(0)
             case 1...253:
                 writer.append([UInt8(list.count + 2), 2, UInt8(list.count)])
-                writer.append(list.bytes)
+                writer.append(list)
             default:
-                // OPEN is limited to 4096 octets; capabilities that do not fit are left out at the end.
-                let kept = list.bytes.prefix(4096 - 35)
                 writer.append([255, 255])
-                writer.integer(UInt16(truncatingIfNeeded: kept.count + 3))
+                writer.integer(UInt16(truncatingIfNeeded: list.count + 3))
                 writer.byte(2)
-                writer.integer(UInt16(truncatingIfNeeded: kept.count))
-                writer.append(kept)
+                writer.integer(UInt16(truncatingIfNeeded: list.count))
+                writer.append(list)
             }
         }
     }

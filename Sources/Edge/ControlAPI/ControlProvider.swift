@@ -36,7 +36,9 @@ package struct RouteQuery: Sendable, Equatable {
         case advertised(peer: String)
     }
 
+    /// Which table is asked.
     package var table: Table
+    /// Which prefixes of it.
     package var selection: PrefixSelection
     /// Most paths in the answer; nil: all.
     package var limit: Int?
@@ -91,7 +93,7 @@ package enum ControlReply: Sendable, Equatable {
 }
 
 extension PrefixSelection {
-    /// What an operator types: an address asks for its longest match, a prefix for itself, or with `longer` for all in it.
+    /// What an operator types: an address asks for its longest match, a prefix for itself, with `longer` for all in it.
     package init?(argument text: String, longer: Bool = false) {
         if let address = IPAddress(text), !longer {
             self = .longestMatch(address)

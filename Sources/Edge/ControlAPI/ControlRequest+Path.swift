@@ -30,7 +30,8 @@ extension ControlRequest {
             throw ControlRequestError(
                 status: 404,
                 message:
-                    "no such path: \(path); there are /v1/status, /v1/sessions, /v1/sessions/PEER, /v1/routes, /v1/fib, /v1/pods"
+                    "no such path: \(path); there are /v1/status, /v1/sessions, /v1/sessions/PEER, /v1/routes, "
+                    + "/v1/fib, /v1/pods"
             )
         }
         try parameters.finish()

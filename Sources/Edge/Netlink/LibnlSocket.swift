@@ -138,3 +138,8 @@ package final class LibnlSocket {
         return LibnlError(operation, code: -code, kernelMessage: text)
     }
 }
+
+/// The libnl that the process runs with.
+package enum LibnlVersion {
+    package static var text: String { "\(nl_ver_maj).\(nl_ver_min).\(nl_ver_mic)" }
+}

@@ -16,7 +16,7 @@ struct Martletctl: ParsableCommand {
 
     static func main() {
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(commandFirst(Array(CommandLine.arguments.dropFirst())))
             try command.run()
         } catch let error as ControlError {
             fail("martletctl: \(error)", status: 1)
@@ -25,6 +25,15 @@ struct Martletctl: ParsableCommand {
             guard code == .validationFailure else { exit(withError: error) }
             fail(fullMessage(for: error), status: 2)
         }
+    }
+
+    /// `martletctl --socket PATH sessions` and `martletctl sessions --socket PATH` are the same.
+    private static func commandFirst(_ arguments: [String]) -> [String] {
+        let names = Set(configuration.subcommands.map { $0._commandName })
+        guard let index = arguments.firstIndex(where: names.contains), arguments.first?.hasPrefix("-") == true else {
+            return arguments
+        }
+        return [arguments[index]] + arguments[..<index] + arguments[(index + 1)...]
     }
 
     private static func fail(_ message: String, status: Int32) -> Never {

@@ -40,6 +40,7 @@ package struct ControlClient: Sendable {
     /// Longest wait for a complete answer, in seconds.
     package let timeout: Int
 
+    /// Opens nothing: every question is a connection of its own.
     package init(socket: String = ControlClient.defaultSocket, timeout: Int = 30) {
         (self.socket, self.timeout) = (socket, timeout)
     }

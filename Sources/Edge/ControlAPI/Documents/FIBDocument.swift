@@ -3,6 +3,7 @@ package struct FIBDocument: Codable, Sendable, Equatable {
     package var schema = ControlSchema.version
     /// By prefix.
     package var routes: [FIBRouteDocument]
+    /// Sums over all routes, not only those asked for.
     package var counters: FIBCountersDocument
     /// false: the configuration says `fib.enabled: false`.
     package var enabled: Bool = true
@@ -30,6 +31,7 @@ package struct FIBRouteDocument: Codable, Sendable, Equatable {
         case unresolved
     }
 
+    /// Destination.
     package var prefix: String
     /// `unicast` or `unreachable`.
     package var kind: String = "unicast"
@@ -37,6 +39,7 @@ package struct FIBRouteDocument: Codable, Sendable, Equatable {
     package var desired: [String]
     /// Same form; empty when the kernel has no such route of ours.
     package var installed: [String]
+    /// How desired and installed agree.
     package var status: Status
     /// The kernel's error, or what is waited for.
     package var detail: String?
@@ -56,8 +59,11 @@ package struct FIBRouteDocument: Codable, Sendable, Equatable {
 
 /// Sums over the kernel loop.
 package struct FIBCountersDocument: Codable, Sendable, Equatable {
+    /// Routes that the agent wants.
     package var desired: Int = 0
+    /// Those that are in the kernel as wanted.
     package var installed: Int = 0
+    /// Those that the kernel refused.
     package var failed: Int = 0
     /// Routes put back or removed because somebody else had changed them.
     package var repairs: Int = 0

@@ -1,11 +1,13 @@
 /// Version of the documents on the control socket.
 package enum ControlSchema {
+    /// The same for all documents; clients refuse none, they ignore keys that they do not know.
     package static let version = 1
 }
 
 /// Answer of `/v1/pods`: the pods of this node that our plugin plugged in.
 package struct PodsDocument: Codable, Sendable, Equatable {
     package var schema = ControlSchema.version
+    /// By namespace and name.
     package var pods: [PodDocument]
 
     package init(pods: [PodDocument]) { self.pods = pods }
@@ -13,8 +15,11 @@ package struct PodsDocument: Codable, Sendable, Equatable {
 
 /// One attachment of a pod.
 package struct PodDocument: Codable, Sendable, Equatable {
+    /// Kubernetes namespace; empty where the runtime named none.
     package var namespace: String
+    /// Kubernetes name; empty where the runtime named none.
     package var pod: String
+    /// CNI_CONTAINERID of the sandbox.
     package var containerID: String
     /// Name inside the pod, if it is known.
     package var interface: String?
@@ -42,15 +47,23 @@ package struct PodDocument: Codable, Sendable, Equatable {
 /// Answer of `/v1/status`: the agent itself.
 package struct StatusDocument: Codable, Sendable, Equatable {
     package var schema = ControlSchema.version
+    /// Version of martletd.
     package var version: String
+    /// Name of the node.
     package var node: String
+    /// BGP identifier.
     package var routerID: String
+    /// Our AS number.
     package var asn: UInt32
+    /// Prefixes that this node announces.
     package var podCIDRs: [String]
+    /// Process id of the agent.
     package var pid: Int32
+    /// Seconds since the agent started.
     package var uptimeSeconds: Int
-    /// Configured peers, and how many of them are established.
+    /// Configured peers.
     package var sessions: Int
+    /// Those that are established.
     package var sessionsEstablished: Int
     /// Versions of linked libraries by name.
     package var libraries: [String: String] = [:]

@@ -1,6 +1,7 @@
 /// Answer of `/v1/routes`: paths, by prefix and best first.
 package struct RoutesDocument: Codable, Sendable, Equatable {
     package var schema = ControlSchema.version
+    /// Those asked for.
     package var routes: [RouteDocument]
     /// How many paths there are; more than `routes` where the request set a limit.
     package var total: Int
@@ -25,15 +26,19 @@ package struct RouteDocument: Codable, Sendable, Equatable {
         case rejected
     }
 
+    /// Destination.
     package var prefix: String
     /// Name of the peer that it came from, or that it is advertised to; `local` for our own.
     package var peer: String
+    /// Address, as received; of an advertised path as sent.
     package var nextHop: String
     /// As text: `65001 65002 {65003 65004}`; empty for our own.
     package var asPath: String
     /// `igp`, `egp` or `incomplete`.
     package var origin: String
+    /// LOCAL_PREF in force.
     package var localPref: UInt32?
+    /// MULTI_EXIT_DISC, where there is one.
     package var med: UInt32?
     /// `65001:100`, or the name of a well-known one.
     package var communities: [String] = []
@@ -41,6 +46,7 @@ package struct RouteDocument: Codable, Sendable, Equatable {
     package var largeCommunities: [String] = []
     /// Seconds since the path was received in this form.
     package var ageSeconds: Int
+    /// What became of the path.
     package var state: State
     /// A sentence: why it is best, why another one is better, or why it was rejected.
     package var reason: String

@@ -53,6 +53,7 @@ package struct SessionDocument: Codable, Sendable, Equatable {
     package var families: [SessionFamilyDocument] = []
     /// Messages of all connections since the agent started.
     package var messagesReceived: MessageCountsDocument = MessageCountsDocument()
+    /// As `messagesReceived`.
     package var messagesSent: MessageCountsDocument = MessageCountsDocument()
     /// How often the session came up since the agent started.
     package var establishedCount: Int = 0
@@ -108,6 +109,7 @@ package struct SessionErrorDocument: Codable, Sendable, Equatable {
         case local
     }
 
+    /// Who found the fault.
     package var direction: Direction
     /// NOTIFICATION error code (RFC 4271 section 4.5).
     package var code: Int?
@@ -115,6 +117,7 @@ package struct SessionErrorDocument: Codable, Sendable, Equatable {
     package var subcode: Int?
     /// In words, with the peer's shutdown text where it sent one (RFC 9003).
     package var text: String
+    /// Seconds since it happened.
     package var secondsAgo: Int
 
     package init(direction: Direction, code: Int? = nil, subcode: Int? = nil, text: String, secondsAgo: Int) {
@@ -155,8 +158,9 @@ package struct SessionFamilyDocument: Codable, Sendable, Equatable {
     package var best: Int = 0
     /// Prefixes that we announce to the peer.
     package var advertised: Int = 0
-    /// End-of-RIB (RFC 4724 section 2) in this session.
+    /// The peer's End-of-RIB (RFC 4724 section 2) came in this session.
     package var endOfRIBReceived: Bool = false
+    /// Ours was sent.
     package var endOfRIBSent: Bool = false
     /// Prefixes kept from before the peer restarted.
     package var stale: Int = 0

@@ -5,8 +5,8 @@ import Glibc
 
 /// The loop that owns the control socket: HTTP by libmicrohttpd, which has no thread here.
 ///
-/// Its epoll descriptor lies under a read source on the loop's queue; a request is suspended while the provider thinks, so a
-/// slow answer holds up nobody. Only GET is served; requests are at most 16 KiB.
+/// Its epoll descriptor lies under a read source on the loop's queue; a request is suspended while the provider thinks,
+/// so a slow answer holds up nobody. Only GET is served; requests are at most 16 KiB.
 package actor ControlServer {
     private let executor = LoopExecutor(label: "control")
     private let provider: any ControlProvider
@@ -24,6 +24,7 @@ package actor ControlServer {
 
     nonisolated package var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
+    /// Nothing happens before `start`.
     package init(provider: any ControlProvider) { self.provider = provider }
 
     /// Opens the socket (mode 0660) and serves it until `stop`; throws when another agent is alive on it.

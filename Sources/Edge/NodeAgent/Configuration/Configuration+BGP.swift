@@ -97,7 +97,7 @@ extension Configuration {
         let problems = section.problems
         let name = section.value(
             "name", "letters, digits, \".\", \"_\", \"-\" or \":\", at most 63", ConfigurationValue.peerName)
-        let usesLater = section.node("interface") != nil || section.node("defaultGateway") != nil
+        let usesLater = section.contains("interface") || section.contains("defaultGateway")
         // Those two keys stand in for the address: that they are not supported is said once, below.
         let address =
             usesLater
@@ -135,7 +135,7 @@ extension Configuration {
     }
 
     private static func peerASN(_ section: inout ConfigurationSection, _ context: PeerContext) -> Located<ASNumber>? {
-        let words = "the peer's AS number, or internal for our own"
+        let words = "the peer's AS number (23456 and 65535 are reserved), or internal for our own"
         let text = section.required("asn", words) { text in
             text == "internal" || text == "external" || ConfigurationValue.asn(text) != nil ? text : nil
         }
@@ -197,9 +197,8 @@ extension Configuration {
             )
         }
         if let exportMark, peer.exportPolicy == .all, !peer.routeReflectorClient {
-            problems.error(
-                exportMark,
-                "export: all would make this node a transit for foreign traffic; write own, or set fib.enabled: false")
+            problems.warning(
+                exportMark, "export: all makes this node a transit router, like a ToR; write own if it only has pods")
         }
     }
 

@@ -19,8 +19,10 @@ extension Configuration {
         // Without a tree, or with a broken one, every key would be reported as missing: the YAML has to be
         // mended first.
         guard root != nil || faults.isEmpty else { return (nil, problems.sorted) }
-        let empty = YAMLNode(content: .mapping([]), mark: .start)
-        let configuration = read(ConfigurationSection(root ?? empty, path: "", problems: problems), hostname: hostname)
+        let section = ConfigurationSection(
+            root ?? YAMLNode(content: .mapping([]), mark: .start), path: "", problems: problems)
+        guard !section.isWrongKind else { return (nil, problems.sorted) }
+        let configuration = read(section, hostname: hostname)
         return (problems.hasErrors ? nil : configuration, problems.sorted)
     }
 

@@ -167,11 +167,12 @@ package struct Configuration: Sendable, Equatable {
 
 /// Something wrong in the file, at the place where it is.
 package struct ConfigurationProblem: Error, Sendable, Equatable, CustomStringConvertible {
-    /// Whether the file can be used in spite of it.
+    /// How bad a problem is: an error makes the file unusable.
     package enum Severity: Sendable, Equatable {
         case error, warning
     }
 
+    /// Whether the file can be used in spite of it.
     package let severity: Severity
     /// Name of the file as the caller gave it.
     package let file: String

@@ -38,6 +38,8 @@ struct ConfigurationSection {
     let mark: YAMLNode.Mark
     let problems: ProblemCollector
     private let entries: [YAMLNode.Entry]
+    /// Something else stands there, which was said already: what it lacks is not worth a word.
+    let isWrongKind: Bool
     private var known: [String] = []
 
     /// A section of a node; a problem, and an empty section, where the node is no mapping.
@@ -47,9 +49,11 @@ struct ConfigurationSection {
         self.problems = problems
         if case .mapping(let entries) = node.content {
             self.entries = entries
+            isWrongKind = false
         } else {
             entries = []
-            if !node.isNull {
+            isWrongKind = !node.isNull
+            if isWrongKind {
                 problems.error(
                     node.mark, "\(path.isEmpty ? "the file" : path) must be a mapping; write lines of KEY: VALUE")
             }
@@ -61,9 +65,12 @@ struct ConfigurationSection {
 
     /// The value of a key; nil where it is missing or null.
     mutating func node(_ key: String) -> YAMLNode? {
-        known.append(key)
+        if !known.contains(key) { known.append(key) }
         return entries.first { $0.key == key }.flatMap { $0.value.isNull ? nil : $0.value }
     }
+
+    /// Whether a key is written, without making it one that is asked for.
+    func contains(_ key: String) -> Bool { entries.contains { $0.key == key } }
 
     /// A text that `parse` accepts. `expectation` tells what to write instead of a wrong one.
     mutating func value<Value>(_ key: String, _ expectation: String, _ parse: (String) -> Value?) -> Located<Value>? {
@@ -73,7 +80,7 @@ struct ConfigurationSection {
     /// As `value`, for a key without a default.
     mutating func required<Value>(_ key: String, _ expectation: String, _ parse: (String) -> Value?) -> Located<Value>?
     {
-        if node(key) == nil { problems.error(mark, "\(name(key)) is missing; write \(expectation)") }
+        if node(key) == nil, !isWrongKind { problems.error(mark, "\(name(key)) is missing; write \(expectation)") }
         return value(key, expectation, parse)
     }
 

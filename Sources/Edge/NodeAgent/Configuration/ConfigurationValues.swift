@@ -57,7 +57,7 @@ enum ConfigurationValue {
 
     static func prefix(_ text: String) -> Prefix? { Prefix(strict: text) }
 
-    static let addressWords = "an IPv4 or IPv6 address"
+    static let addressWords = "a unicast IPv4 or IPv6 address"
 
     /// An address that can be one end of a TCP connection.
     static func address(_ text: String) -> IPAddress? {

@@ -78,7 +78,8 @@ struct PrefixChecks {
     }
 
     private func checkNothingMissing() {
-        guard fib.enabled, !bgp.settings.peers.isEmpty else { return }
+        // A list that is empty only because its values are wrong is not worth a word.
+        guard fib.enabled, !bgp.settings.peers.isEmpty, !problems.hasErrors else { return }
         if clusterCIDRs.isEmpty {
             problems.warning(
                 file.mark,
