@@ -11,7 +11,7 @@ import Netlink
 /// mirror follows the kernel's notifications in the kernel's order; it is read as a whole at the start, when notifications
 /// were lost, when a link that we use went away, and every minute for safety.
 package actor KernelLoop: Loop {
-    nonisolated let executor = LoopExecutor(label: "martlet.kernel")
+    package nonisolated let executor = LoopExecutor(label: "martlet.kernel")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     let configuration: KernelConfiguration
