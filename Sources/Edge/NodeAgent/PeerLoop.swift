@@ -27,8 +27,6 @@ actor PeerLoop: Loop {
     private var batchesInFlight = 0
     private var isPaused = false
     private var batch: [Update] = []
-    private var waiting: [PeerAction] = []
-    private var isPerforming = false
     private var queue: [PeerAction] = []
     private var isPerforming = false
 
