@@ -71,7 +71,7 @@ let package = Package(
         // Edge
         edge("DispatchIO", ["NetTypes", "CLinux"]),
         edge("Netlink", ["FIB", "PodWiring", "NetTypes", "CNetlink", "CLinux"]),
-        edge("CNIPlugin", ["NetTypes", "CLinux"]),
+        edge("CNIPlugin", ["PodWiring", "IPAM", "NetTypes", "CLinux"]),
         edge("AddressStore", ["IPAM", "NetTypes", "CLinux"]),
         edge("ControlAPI", ["NetTypes", "DispatchIO", "CCurl", "CMicroHTTPD", "CLinux"]),
         edge(
@@ -97,7 +97,7 @@ let package = Package(
         tests("PodWiringTests", ["PodWiring", "NetTypes"]),
         tests("IPAMTests", ["IPAM", "NetTypes"]),
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
-        tests("CNIPluginTests", ["CNIPlugin", "NetTypes"]),
+        tests("CNIPluginTests", ["CNIPlugin", "PodWiring", "NetTypes"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
         .testTarget(
             name: "ControlAPITests", dependencies: ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
