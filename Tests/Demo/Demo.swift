@@ -20,7 +20,7 @@ final class Demo {
         self.screen = screen
         screen.title("Martlet: pods of two nodes, routed by BGP through one rack")
         // What is missing is told before anything is built.
-        for program in ["martletd", "martletctl", "martlet", "martlet-ipam"] { _ = try Program.path(program) }
+        for program in ["martletd", "martletctl", "martlet", "martlet-ipam"] { _ = try martletBinary(program) }
         switch options.top {
         case .frr: _ = try requireProgram("/usr/lib/frr/bgpd", package: "frr")
         case .bird: _ = try requireProgram("bird", package: "bird2")
