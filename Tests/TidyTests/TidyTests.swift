@@ -69,10 +69,9 @@ import Testing
         expectNone(lines(Project.sources + Project.tests) { raw, _ in raw.count > 120 })
     }
 
-    @Test func `a tool is arguments and main, in at most 150 lines`() {
-        let tools = Dictionary(grouping: Project.sources.filter { $0.parts[1] == "Tools" }) { $0.parts[2] }
-        let sizes = tools.mapValues { files in files.reduce(0) { $0 + $1.lines.count } }
-        expectNone(sizes.filter { $0.value > 150 }.map { "Sources/Tools/\($0.key): \($0.value) lines" })
+    @Test func `tools put together what others do, in files of at most 150 lines`() {
+        let tools = Project.sources.filter { $0.parts[1] == "Tools" }
+        expectNone(tools.filter { $0.lines.count > 150 }.map { "\($0.path): \($0.lines.count) lines" })
     }
 
     // MARK: - Words
@@ -91,8 +90,8 @@ import Testing
     }
 
     @Test func `nothing is left to be done`() {
-        let marks = ["TO" + "DO", "FIX" + "ME", "X" + "XX"]
-        expectNone(everywhere { line in marks.contains { line.contains($0) } })
+        let marks: Set<Substring> = ["TO" + "DO", "FIX" + "ME", "X" + "XX"]
+        expectNone(everywhere { line in !marks.isDisjoint(with: words(line)) })
     }
 
     @Test func `no file knows the machine that it was written on`() {
