@@ -65,8 +65,12 @@ import Testing
             })
     }
 
-    @Test func `lines have at most 120 columns`() {
-        expectNone(lines(Project.sources + Project.tests) { raw, _ in raw.count > 120 })
+    @Test func `lines have at most 120 columns, but for text that is printed so`() {
+        expectNone(
+            lines(Project.sources + Project.tests) { raw, code in
+                let isText = words(code).isEmpty && !raw.drop { $0 == " " }.hasPrefix("//")
+                return raw.count > 120 && !isText
+            })
     }
 
     @Test func `tools put together what others do, in files of at most 150 lines`() {
@@ -85,7 +89,8 @@ import Testing
     }
 
     @Test func `tests wait for events, they do not sleep`() {
-        let tests = Project.tests.filter { $0.parts[1] != "TestKit" }  // where the one loop with a deadline is
+        // What polls until a deadline is not a test: it has a file of its own.
+        let tests = Project.tests.filter { $0.path.hasSuffix("Tests.swift") }
         expectNone(lines(tests) { _, code in code.contains("sleep(") })
     }
 
