@@ -13,7 +13,7 @@ import Testing
         #expect(!inputs.isEmpty)
         for bytes in inputs {
             target.run(bytes)
-            for length in stride(from: 0, to: bytes.count, by: max(1, bytes.count / 64)) {
+            for length in stride(from: 0, to: bytes.count, by: max(1, bytes.count / 16)) {
                 target.run(Array(bytes.prefix(length)))
             }
         }
@@ -31,6 +31,6 @@ import Testing
         guard target == .stream || target == .update else { return [] }
         let fixtures = try Fixture.all(under: "messages") + Fixture.all(under: "captures")
         let streams = fixtures.map { target == .stream ? $0.bytes : Array($0.bytes.dropFirst(19)) }
-        return streams.flatMap { bytes in (0..<16).map { choice in [UInt8(choice)] + bytes } }
+        return streams.flatMap { bytes in [0x00, 0x13, 0x6c].map { [$0] + bytes } }
     }
 }

@@ -23,7 +23,7 @@ package struct Speaker: ~Copyable {
 
     private struct Session {
         let negotiated: Negotiated
-        let addresses: SessionAddresses
+        var addresses: SessionAddresses
         /// Families whose first table was not sent completely.
         var owesEndOfRIB: FamilySet
         var endOfRIBReceived: FamilySet = []
@@ -77,13 +77,27 @@ package struct Speaker: ~Copyable {
         record.session = Session(negotiated: negotiated, addresses: addresses, owesEndOfRIB: negotiated.families)
         peers[id] = record
         rib.setPeer(id, record.peer.ribPeer(routerID: negotiated.peerRouterID))
+        rib.startExport(to: id, exportPolicy(record.peer, negotiated, addresses))
+    }
+
+    /// Our addresses on the link of an established session changed: what the peer was told is said anew with them.
+    package mutating func setAddresses(_ addresses: SessionAddresses, for id: PeerID) {
+        guard var record = peers[id], let session = record.session, session.addresses != addresses else { return }
+        record.session?.addresses = addresses
+        peers[id] = record
+        rib.startExport(to: id, exportPolicy(record.peer, session.negotiated, addresses))
+    }
+
+    private func exportPolicy(
+        _ peer: SpeakerPeer, _ negotiated: Negotiated, _ addresses: SessionAddresses
+    ) -> ExportPolicy {
         var policy = ExportPolicy(
-            mode: record.peer.exportMode, localAS: localAS, isExternal: record.peer.isExternal,
-            families: negotiated.families, clusterID: rib.policy.clusterID, isClient: record.peer.isClient)
+            mode: peer.exportMode, localAS: localAS, isExternal: peer.isExternal, families: negotiated.families,
+            clusterID: rib.policy.clusterID, isClient: peer.isClient)
         policy.ipv4NextHop = addresses.ipv4
         policy.ipv6NextHop = addresses.ipv6
         policy.ipv6LinkLocal = addresses.ipv6LinkLocal
-        rib.startExport(to: id, policy)
+        return policy
     }
 
     /// The session is down: its paths go, and what the peer was told is void.
@@ -118,7 +132,15 @@ package struct Speaker: ~Copyable {
         rib.takeChanges(limit: limit, describing: describing)
     }
 
-    /// Packs UPDATEs for at most `limit` prefixes a family; empty when the peer knows everything. End-of-RIB follows the
+    /// Whether prefixes, or an End-of-RIB, wait for `takeMessages`.
+    package func hasMessages(for id: PeerID) -> Bool {
+        guard let session = peers[id]?.session else { return false }
+        return !session.owesEndOfRIB.isEmpty
+            || session.negotiated.families.families.contains { rib.pendingCount($0, for: id) > 0 }
+    }
+
+    /// Packs UPDATEs for at most `limit` prefixes a family. Empty when the peer may be told of none of these, which does
+    /// not mean that nothing is left: see `hasMessages`. End-of-RIB follows the
     /// last prefix of the first table and never overtakes one.
     package mutating func takeMessages(for id: PeerID, limit: Int) -> [UInt8] {
         guard var session = peers[id]?.session else { return [] }

@@ -46,7 +46,7 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
         var withdrawn: [Prefix] = []
         var news: [UInt64] = []
         var cache = RewriteCache()
-        let end = min(pendingRead + limit, pending.count)
+        let end = pendingRead + min(limit, pendingCount)
         while pendingRead < end {
             let id = pending[pendingRead]
             pendingRead += 1
@@ -55,17 +55,15 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
             settle(id, handle, in: &rib, &context, withdrawn: &withdrawn, news: &news)
             rib.release(id)
         }
-        if pendingRead == pending.count {
-            pending.removeAll(keepingCapacity: pending.count < 65536)
-            pendingRead = 0
-        }
+        pending.dropRead(&pendingRead)
         if !withdrawn.isEmpty { packer.withdraw(withdrawn) }
         announce(&news, rib: &rib, &context, into: &packer)
     }
 
     /// Compares what should be announced (`handle`, counted for us) with what was.
     private mutating func settle(
-        _ id: UInt32, _ handle: UInt32?, in rib: inout FamilyRIB<Key>, _ context: inout Context, withdrawn: inout [Prefix],
+        _ id: UInt32, _ handle: UInt32?, in rib: inout FamilyRIB<Key>, _ context: inout Context,
+        withdrawn: inout [Prefix],
         news: inout [UInt64]
     ) {
         let old = announced[Int(id)] & ~resendBit
@@ -107,7 +105,8 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
             if !unfit.isEmpty {
                 // Attributes too long for one message: the peer must not keep an older path instead.
                 packer.withdraw(unfit)
-                for entry in news[start..<end] { clear(UInt32(truncatingIfNeeded: entry), handle + 1, in: &rib, &context) }
+                // A short prefix may have fitted where a long one did not: only these were not announced.
+                for id in unfit.compactMap({ rib.prefixes.find(Key($0)) }) { clear(id, handle + 1, in: &rib, &context) }
             }
             start = end
         }

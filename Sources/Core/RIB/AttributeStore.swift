@@ -117,6 +117,10 @@ package struct AttributeStore: ~Copyable {
         }
         let hop = set.nextHop.leftAligned
         value = fold(value ^ tail, goldenRatio)
+        if let linkLocal = set.linkLocalNextHop?.rawValue {
+            value = fold(value ^ UInt64(truncatingIfNeeded: linkLocal >> 64), goldenRatio)
+            value = fold(value ^ UInt64(truncatingIfNeeded: linkLocal), goldenRatio)
+        }
         return fold(value ^ UInt64(truncatingIfNeeded: hop >> 64), goldenRatio ^ UInt64(truncatingIfNeeded: hop) << 1)
     }
 }

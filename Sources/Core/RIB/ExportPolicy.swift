@@ -23,7 +23,10 @@ package struct ExportPolicy: Sendable, Hashable {
     /// The peer is a route reflector client of ours.
     package var isClient: Bool
 
-    package init(mode: Mode, localAS: ASNumber, isExternal: Bool, families: FamilySet, clusterID: RouterID, isClient: Bool = false) {
+    package init(
+        mode: Mode, localAS: ASNumber, isExternal: Bool, families: FamilySet, clusterID: RouterID,
+        isClient: Bool = false
+    ) {
         self.mode = mode
         self.localAS = localAS
         self.isExternal = isExternal

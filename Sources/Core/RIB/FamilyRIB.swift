@@ -47,7 +47,10 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     // MARK: Adj-RIB-In
 
     /// Puts a peer's path in place of its earlier one for the prefix. `attributes` is counted by the caller for this path.
-    mutating func put(_ key: Key, peer: PeerID, attributes: UInt32, reject: RejectReason, at seconds: UInt32, in context: inout Context) {
+    mutating func put(
+        _ key: Key, peer: PeerID, attributes: UInt32, reject: RejectReason, at seconds: UInt32,
+        in context: inout Context
+    ) {
         let (id, isNew) = prefixes.insert(key)
         if isNew { reset(id) }
         if let index = path(of: peer, in: id) {
@@ -68,7 +71,8 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     }
 
     private mutating func replace(
-        _ index: UInt32, _ id: UInt32, attributes: UInt32, reject: RejectReason, at seconds: UInt32, in context: inout Context
+        _ index: UInt32, _ id: UInt32, attributes: UInt32, reject: RejectReason, at seconds: UInt32,
+        in context: inout Context
     ) {
         let old = paths[Int(index)]
         paths[Int(index)].received = seconds
@@ -178,7 +182,9 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
         if changed { markDirty(id) }
     }
 
-    private mutating func compare(_ head: UInt32, in context: borrowing Context, changed: inout Bool) -> (UInt32, DecisionStep) {
+    private mutating func compare(_ head: UInt32, in context: borrowing Context, changed: inout Bool) -> (
+        UInt32, DecisionStep
+    ) {
         decision.removeAll()
         var cursor = head
         while cursor != 0 {
@@ -223,10 +229,7 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
             body(&self, id)
             releaseIfUnused(id)
         }
-        if changesRead == changes.count {
-            changes.removeAll(keepingCapacity: changes.count < 65536)
-            changesRead = 0
-        }
+        changes.dropRead(&changesRead)
         return told
     }
 
@@ -268,5 +271,20 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
             cursor = paths[Int(cursor - 1)].next
         }
         return nil
+    }
+}
+
+extension [UInt32] {
+    /// Drops what a queue's reader has consumed, half of the array or more at a time: a queue that is never quite empty
+    /// must not grow for ever.
+    mutating func dropRead(_ read: inout Int) {
+        if read == count {
+            removeAll(keepingCapacity: count < 65536)
+        } else if read > 4096, read > count / 2 {
+            removeSubrange(..<read)
+        } else {
+            return
+        }
+        read = 0
     }
 }

@@ -43,6 +43,7 @@ extension FamilyRIB {
         nextHops.sort { $0.address < $1.address }
         let best = paths[Int(entry.best - 1)]
         return LocRIBChange(
-            prefix: prefix, best: .init(peer: best.peer, reason: entry.reason, nextHops: best.peer == .local ? [] : nextHops))
+            prefix: prefix,
+            best: .init(peer: best.peer, reason: entry.reason, nextHops: best.peer == .local ? [] : nextHops))
     }
 }

@@ -127,7 +127,9 @@ extension FamilyRIB {
         }
     }
 
-    private func view(_ id: UInt32, _ path: PathEntry, attributes: PathAttributes, _ standing: PathView.Standing) -> PathView {
+    private func view(_ id: UInt32, _ path: PathEntry, attributes: PathAttributes, _ standing: PathView.Standing)
+        -> PathView
+    {
         PathView(
             prefix: prefixes.keys[Int(id)].prefix, peer: path.peer, attributes: attributes, received: path.received,
             standing: standing)

@@ -27,7 +27,8 @@ package struct RIBTables: ~Copyable {
         ipv4 = FamilyRIB(seed: seed)
         ipv6 = FamilyRIB(seed: seed)
         let local = RIBPeer(
-            address: .v4(.any), asNumber: policy.localAS, routerID: policy.routerID, isExternal: false, importMode: .all)
+            address: .v4(.any), asNumber: policy.localAS, routerID: policy.routerID, isExternal: false, importMode: .all
+        )
         setPeer(.local, local)
     }
 
@@ -81,7 +82,9 @@ package struct RIBTables: ~Copyable {
     /// Stops announcing a prefix of our own.
     package mutating func withdrawOwn(_ prefix: Prefix) { withdraw(prefix, from: .local) }
 
-    private mutating func put(_ prefix: Prefix, from id: PeerID, _ handle: UInt32, _ reject: RejectReason, at seconds: UInt32) {
+    private mutating func put(
+        _ prefix: Prefix, from id: PeerID, _ handle: UInt32, _ reject: RejectReason, at seconds: UInt32
+    ) {
         switch prefix.family {
         case .ipv4: ipv4.put(IPv4Key(prefix), peer: id, attributes: handle, reject: reject, at: seconds, in: &context)
         case .ipv6: ipv6.put(IPv6Key(prefix), peer: id, attributes: handle, reject: reject, at: seconds, in: &context)
@@ -116,13 +119,15 @@ package struct RIBTables: ~Copyable {
     /// With `describing` false no values are built (nobody installs routes), only the queues are filled.
     package mutating func takeChanges(limit: Int, describing: Bool) -> [LocRIBChange] {
         var changes: [LocRIBChange] = []
-        let peers = Array(outs.values)
+        // A family that a peer did not negotiate is never flushed: its queue would keep every identifier for ever.
+        let ipv4Peers = outs.values.filter { $0.policy.families.contains(.ipv4) }
+        let ipv6Peers = outs.values.filter { $0.policy.families.contains(.ipv6) }
         let told = ipv4.drain(limit) { rib, id in
-            for peer in peers { peer.ipv4.mark(id, in: &rib) }
+            for peer in ipv4Peers { peer.ipv4.mark(id, in: &rib) }
             if describing { changes.append(rib.change(id, context)) }
         }
         _ = ipv6.drain(limit - told) { rib, id in
-            for peer in peers { peer.ipv6.mark(id, in: &rib) }
+            for peer in ipv6Peers { peer.ipv6.mark(id, in: &rib) }
             if describing { changes.append(rib.change(id, context)) }
         }
         return changes

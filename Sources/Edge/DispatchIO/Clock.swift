@@ -19,8 +19,8 @@ package final class LoopTimer {
     /// `handler` runs on `queue`, which must be the owner's.
     package init(queue: DispatchQueue, handler: @escaping () -> Void) {
         source = DispatchSource.makeTimerSource(queue: queue)
-        source.setEventHandler { [unowned self] in
-            self.armed = nil
+        source.setEventHandler { [weak self] in
+            self?.armed = nil
             handler()
         }
         source.activate()
@@ -34,9 +34,11 @@ package final class LoopTimer {
             source.schedule(deadline: .distantFuture)
             return
         }
-        let wait = max(0, deadline.nanoseconds - now.nanoseconds)
+        let wait = max(0, (deadline - now).nanoseconds)
         source.schedule(deadline: .now() + .nanoseconds(Int(min(wait, 1 << 62))), leeway: .milliseconds(5))
     }
 
     package func cancel() { source.cancel() }
+
+    deinit { source.cancel() }
 }

@@ -56,14 +56,18 @@ package struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
             let inet = withUnsafePointer(to: &storage) {
                 $0.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { $0.pointee }
             }
-            self.init(.v4(IPv4Address(rawValue: UInt32(bigEndian: inet.sin_addr.s_addr))), port: UInt16(bigEndian: inet.sin_port))
+            self.init(
+                .v4(IPv4Address(rawValue: UInt32(bigEndian: inet.sin_addr.s_addr))),
+                port: UInt16(bigEndian: inet.sin_port))
         } else if family == AF_INET6 {
             var inet = withUnsafePointer(to: &storage) {
                 $0.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { $0.pointee }
             }
             let port = UInt16(bigEndian: inet.sin6_port)
             let bytes = withUnsafeBytes(of: &inet.sin6_addr) { Array($0) }
-            if bytes.prefix(12) == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff], let v4 = IPAddress(bytes: bytes.suffix(4)) {
+            if bytes.prefix(12) == [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff],
+                let v4 = IPAddress(bytes: bytes.suffix(4))
+            {
                 self.init(v4, port: port)
             } else {
                 guard let address = IPAddress(bytes: bytes) else { return nil }

@@ -69,7 +69,8 @@ package final class TCPConnection: @unchecked Sendable {
         }
     }
 
-    deinit { precondition(isCancelled, "a TCPConnection must be closed before it is let go") }
+    /// An owner that lets go without closing loses the connection, not the process.
+    deinit { cancel() }
 
     package var localAddress: SocketAddress? { TCPSocket.localAddress(fd) }
     package var remoteAddress: SocketAddress? { TCPSocket.remoteAddress(fd) }
@@ -90,6 +91,11 @@ package final class TCPConnection: @unchecked Sendable {
 
     package func send(_ bytes: [UInt8]) {
         guard !isCancelled, !isClosing else { return }
+        if outputStart > Self.lowMark, outputStart > output.count / 2 {
+            // A slow reader's queue may never be quite empty: what is sent must go all the same.
+            output.removeSubrange(..<outputStart)
+            outputStart = 0
+        }
         if output.isEmpty { output = bytes } else { output += bytes }
         if !isConnecting { flush() }
     }

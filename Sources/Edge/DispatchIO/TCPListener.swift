@@ -13,11 +13,14 @@ package final class TCPListener {
     ) throws(SystemError) {
         let fd = try TCPSocket.listen(on: local)
         source = DispatchSource.makeReadSource(fileDescriptor: fd, queue: queue)
-        source.setEventHandler {
+        source.setEventHandler { [weak self] in
             // Drained: a Dispatch read source on Linux may not tell again of what is left.
             while true {
                 let accepted = clinux_accept(fd, nil, nil)
-                guard accepted >= 0 else { return }
+                guard accepted >= 0 else {
+                    if Self.isExhausted(errno) { self?.rest(queue) }
+                    return
+                }
                 if let remote = TCPSocket.remoteAddress(accepted) {
                     TCPSocket.setForBGP(accepted, remote.domain)
                     onAccept(accepted, remote)
@@ -31,4 +34,17 @@ package final class TCPListener {
     }
 
     package func cancel() { source.cancel() }
+
+    deinit { source.cancel() }
+
+    /// Out of descriptors or memory: the connection stays in the backlog, and is told of again and again.
+    private static func isExhausted(_ code: CInt) -> Bool { [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code) }
+
+    /// Does not listen for a second, instead of spinning.
+    private func rest(_ queue: DispatchQueue) {
+        source.suspend()
+        // Suspending and resuming is safe from everywhere.
+        nonisolated(unsafe) let source = source
+        queue.asyncAfter(deadline: .now() + 1) { source.resume() }
+    }
 }

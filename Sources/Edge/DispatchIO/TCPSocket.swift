@@ -13,7 +13,7 @@ package enum TCPSocket {
             }
             do {
                 _ = try check("connect") { remote.withSockaddr { Glibc.connect(fd, $0, $1) } }
-            } catch where error.code == EINPROGRESS {
+            } catch  where error.code == EINPROGRESS {
                 // Expected of a non-blocking socket.
             }
             return fd
@@ -28,7 +28,9 @@ package enum TCPSocket {
         let fd = try make(local.domain)
         do {
             try set(fd, SOL_SOCKET, SO_REUSEADDR, 1)
-            if local.domain == AF_INET6 { try set(fd, CInt(IPPROTO_IPV6), IPV6_V6ONLY, local.address.isUnspecified ? 0 : 1) }
+            if local.domain == AF_INET6 {
+                try set(fd, CInt(IPPROTO_IPV6), IPV6_V6ONLY, local.address.isUnspecified ? 0 : 1)
+            }
             _ = try check("bind to \(local)") { local.withSockaddr { bind(fd, $0, $1) } }
             _ = try check("listen on \(local)") { Glibc.listen(fd, 128) }
             return fd

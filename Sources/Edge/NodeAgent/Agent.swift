@@ -66,8 +66,10 @@ package actor Agent: Loop {
         listener = nil
         let notification: NotificationMessage? =
             configuration.bgp.gracefulRestart.enabled && configuration.fib.enabled ? nil : .cease(.administrativeShutdown)
-        for peer in peers { await peer.loop.stop(notification) }
+        // The kernel first: what the peers' farewell does to the tables must not reach it any more.
         await kernel?.stop()
+        for peer in peers { await peer.loop.stop(notification) }
+        await speaker?.stop()
         await control?.stop()
     }
 
@@ -234,7 +236,8 @@ package actor Agent: Loop {
             }
             return LogLine.reloadFailed(problems: fixed.count).log(to: logger)
         }
-        let sessionWide = configuration.bgp.timing != new.bgp.timing
+        let sessionWide =
+            configuration.bgp.timing != new.bgp.timing || configuration.bgp.clusterID != new.bgp.clusterID
         configuration = new
         await applyPrefixes()
         let stay = peers.filter { !sessionWide && new.bgp.peers.contains($0.settings) }

@@ -10,13 +10,8 @@ import Netlink
 /// All work is done in turns of a few milliseconds on the loop's queue, so that questions are answered in between. The
 /// mirror follows the kernel's notifications in the kernel's order; it is read as a whole at the start, when notifications
 /// were lost, when a link that we use went away, and every minute for safety.
-<<<<<<< HEAD
 package actor KernelLoop: Loop {
     package nonisolated let executor = LoopExecutor(label: "martlet.kernel")
-=======
-package actor KernelLoop {
-    nonisolated let executor = LoopExecutor(label: "martlet.kernel")
->>>>>>> kernel
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     let configuration: KernelConfiguration

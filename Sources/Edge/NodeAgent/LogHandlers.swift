@@ -23,17 +23,20 @@ package struct StructuredLogHandler: LogHandler {
     }
 
     package func log(event: LogEvent) {
-        var fields = [("time", Self.timestamp()), ("level", "\(event.level)"), ("msg", "\(event.message)")]
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
-        fields += all.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
-        var line: String
-        switch format {
-        case .logfmt: line = fields.map { "\($0.0)=\(Self.quoted($0.1))" }.joined(separator: " ")
-        case .json: line = "{" + fields.map { "\(Self.json($0.0)):\(Self.json($0.1))" }.joined(separator: ",") + "}"
-        }
-        line += "\n"
+        var line = line(time: Self.timestamp(), level: event.level, message: "\(event.message)", metadata: all)
         // One write a line: lines of different loops never mix.
         line.withUTF8 { _ = write(2, $0.baseAddress, $0.count) }
+    }
+
+    /// One line with its end; whatever the texts hold, it is one line.
+    func line(time: String, level: Logger.Level, message: String, metadata: Logger.Metadata) -> String {
+        var fields = [("time", time), ("level", "\(level)"), ("msg", message)]
+        fields += metadata.sorted { $0.key < $1.key }.map { ($0.key, "\($0.value)") }
+        return switch format {
+        case .logfmt: fields.map { "\($0.0)=\(Self.quoted($0.1))" }.joined(separator: " ") + "\n"
+        case .json: "{" + fields.map { "\(Self.json($0.0)):\(Self.json($0.1))" }.joined(separator: ",") + "}\n"
+        }
     }
 
     /// RFC 3339 in UTC with milliseconds.
@@ -57,13 +60,22 @@ package struct StructuredLogHandler: LogHandler {
         return isPlain ? text : json(text)
     }
 
+    /// What could end a line, drive a terminal, or turn the text around: control characters of C0 and C1, line and
+    /// paragraph separators, bidirectional controls.
+    private static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0..<0x20, 0x7f...0x9f, 0x200e...0x200f, 0x2028...0x202e, 0x2066...0x2069: true
+        default: false
+        }
+    }
+
     private static func json(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"": result += "\\\""
             case "\\": result += "\\\\"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7f:
+            case _ where isUnsafe(scalar):
                 let hex = String(scalar.value, radix: 16)
                 result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
             default: result.unicodeScalars.append(scalar)

@@ -28,7 +28,7 @@ struct NodeState {
 
     /// The name was checked by the configuration: nothing here needs escaping but what a host name cannot have.
     private var json: String {
-        let safe = name.filter { $0 != "\"" && $0 != "\\" && !$0.isNewline }
+        let safe = String(name.unicodeScalars.filter { $0 != "\"" && $0 != "\\" && $0.value >= 0x20 })
         let list = podCIDRs.map { "\"\($0)\"" }.joined(separator: ",")
         return "{\"schema\":1,\"name\":\"\(safe)\",\"podCIDRs\":[\(list)],\"mtu\":\(mtu),\"pid\":\(getpid())}\n"
     }

@@ -27,6 +27,8 @@ actor PeerLoop: Loop {
     private var batchesInFlight = 0
     private var isPaused = false
     private var batch: [Update] = []
+    private var queue: [PeerAction] = []
+    private var isPerforming = false
 
     /// Where to connect.
     struct PeerSettings: Sendable {
@@ -91,8 +93,19 @@ actor PeerLoop: Loop {
 
     // MARK: the machine's actions
 
+    /// A send can fail at once, which makes the machine say more: that waits its turn, or `down` would overtake the
+    /// `established` before it.
     func perform(_ actions: [PeerAction]) {
-        for action in actions { perform(action) }
+        queue += actions
+        guard !isPerforming else { return }
+        isPerforming = true
+        var next = 0
+        while next < queue.count {
+            perform(queue[next])
+            next += 1
+        }
+        queue.removeAll()
+        isPerforming = false
         timer?.arm(machine.nextDeadline, at: .now)
     }
 
@@ -147,7 +160,9 @@ actor PeerLoop: Loop {
         while wires[connection] != nil {
             switch wire.framer.next() {
             case .needMore: return deliverBatch()
-            case .malformed(let notification): return refuse(notification, on: connection, at: now)
+            case .malformed(let notification):
+                guard !wire.framer.isNotificationNext else { return hangUp(on: connection, at: now) }
+                return refuse(notification, on: connection, at: now)
             case .message(let type, let body):
                 let context = machine.decodeContext(on: connection)
                 do throws(NotificationMessage) {
@@ -175,6 +190,13 @@ actor PeerLoop: Loop {
     private func refuse(_ notification: NotificationMessage, on connection: ConnectionID, at now: Instant) {
         deliverBatch()
         perform(machine.malformed(notification, on: connection, at: now))
+    }
+
+    /// A NOTIFICATION that cannot be read is never answered with one (RFC 4271 section 6.4).
+    private func hangUp(on connection: ConnectionID, at now: Instant) {
+        deliverBatch()
+        wires.removeValue(forKey: connection)?.connection.close()
+        perform(machine.closed(connection, reason: "a NOTIFICATION of a wrong length was received", at: now))
     }
 
     private func log(_ fault: AttributeFault) {

@@ -31,6 +31,8 @@ actor SpeakerLoop: Loop {
     /// The way to an established peer.
     private struct Output {
         let connection: ConnectionID
+        /// Our end of the connection.
+        let local: IPAddress?
         /// The peer's loop takes more bytes. One portion is on its way at a time, so a slow peer costs no memory.
         var isWritable = true
     }
@@ -54,6 +56,15 @@ actor SpeakerLoop: Loop {
         deferralTimer = timer
         isStarted = true
         wake()
+    }
+
+    /// Ends the deferral, and lets go of the peers' loops, which hold this one.
+    func stop() {
+        isConverged = true
+        deferralTimer?.cancel()
+        deferralTimer = nil
+        loops = [:]
+        outputs = [:]
     }
 
     func addPeer(_ peer: SpeakerPeer) -> PeerID { speaker.addPeer(peer) }
@@ -82,6 +93,8 @@ actor SpeakerLoop: Loop {
 
     func setTopology(_ topology: Topology) {
         self.topology = topology
+        // An IPv6 address is often there only after the session: duplicate address detection takes seconds.
+        for (id, output) in outputs { speaker.setAddresses(topology.sessionAddresses(output.local), for: id) }
         let (own, subnets) = (topology.ownAddresses, topology.linkSubnets)
         setPolicy { policy in
             policy.ownAddresses = own
@@ -92,9 +105,10 @@ actor SpeakerLoop: Loop {
     // MARK: sessions
 
     func established(_ id: PeerID, _ connection: ConnectionID, _ negotiated: Negotiated, local: SocketAddress?) {
+        guard speaker.peer(id) != nil else { return }
         let addresses = topology.sessionAddresses(local?.address)
         speaker.established(id, negotiated, addresses)
-        outputs[id] = Output(connection: connection)
+        outputs[id] = Output(connection: connection, local: local?.address)
         for summary in speaker.summaries(id) where summary.obstacle != nil {
             LogLine.noNextHop(peer: speaker.peer(id)?.name ?? "", family: summary.family).log(to: logger)
         }
@@ -142,7 +156,11 @@ actor SpeakerLoop: Loop {
         var isBusy = speaker.hasChanges
         for (id, output) in outputs where output.isWritable {
             let bytes = speaker.takeMessages(for: id, limit: Self.prefixesPerTurn)
-            guard !bytes.isEmpty else { continue }
+            guard !bytes.isEmpty else {
+                // Prefixes that the peer may not be told of make no bytes: others, or End-of-RIB, still wait behind them.
+                isBusy = isBusy || speaker.hasMessages(for: id)
+                continue
+            }
             outputs[id]?.isWritable = false
             let (connection, count) = (output.connection, Self.messageCount(bytes))
             loops[id]?.post { $0.send(bytes, on: connection, messages: count) }
