@@ -100,15 +100,10 @@ let package = Package(
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
         tests("CNIPluginTests", ["CNIPlugin", "PodWiring", "NetTypes"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
-<<<<<<< HEAD
         .testTarget(
             name: "ControlAPITests", dependencies: ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
             path: "Tests/ControlAPITests", exclude: ["Golden"], swiftSettings: settings),
-        tests("NodeAgentTests", ["NodeAgent", "BGPSpeaker", "BGPSession", "NetTypes", "TestKit"]),
-=======
-        tests("ControlAPITests", ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"]),
         tests("NodeAgentTests", ["NodeAgent", "BGPSpeaker", "BGPSession", "DispatchIO", "NetTypes", "TestKit"]),
->>>>>>> ribtest
         tests("TidyTests", ["TestKit"]),
         tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
         tests("InteropTests", ["Lab", "TestKit", "NetTypes"]),
