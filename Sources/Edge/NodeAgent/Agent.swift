@@ -36,6 +36,11 @@ package actor Agent: Loop {
     private(set) var speaker: SpeakerLoop?
     private(set) var topology = Topology()
     private var control: ControlServer?
+    private var metrics: ControlServer?
+    /// Where the node's goodbye stands.
+    var drainState = DrainDocument(state: .serving)
+    /// What happened to every session.
+    let history = HistoryBook()
     private var listener: TCPListener?
     private var restart = RestartState()
 
@@ -46,8 +51,8 @@ package actor Agent: Loop {
 
     /// Starts everything; nothing keeps running when it throws.
     package func start() async throws(StartFailure) {
-        try await startControl()
         do throws(StartFailure) {
+            try await startControl()
             try await startKernel()
             await startSpeaker()
             try listen()
@@ -62,15 +67,19 @@ package actor Agent: Loop {
     /// Stops, leaving every route in the kernel; with graceful restart the peers keep theirs too (RFC 4724).
     package func stop(reason: String) async {
         LogLine.stopping(reason).log(to: logger)
+        for peer in peers { history.note(peer.settings.name, .agent, "martletd stops: \(reason)") }
         listener?.cancel()
         listener = nil
         let notification: NotificationMessage? =
-            configuration.bgp.gracefulRestart.enabled && configuration.fib.enabled ? nil : .cease(.administrativeShutdown)
+            configuration.bgp.gracefulRestart.enabled && configuration.fib.enabled
+            ? nil : .cease(.administrativeShutdown)
         // The kernel first: what the peers' farewell does to the tables must not reach it any more.
         await kernel?.stop()
         for peer in peers { await peer.loop.stop(notification) }
         await speaker?.stop()
         await control?.stop()
+        await metrics?.stop()
+        history.close()
     }
 
     // MARK: parts
@@ -87,6 +96,15 @@ package actor Agent: Loop {
             throw StartFailure(description: "\(error)")
         }
         control = server
+        history.open(in: configuration.node.stateDir)
+        guard let endpoint = configuration.metrics.listen else { return }
+        let metrics = ControlServer(provider: ControlAnswers(agent: self), surface: .metrics)
+        do {
+            try await metrics.start(on: SocketAddress(endpoint.address, port: endpoint.port))
+        } catch {
+            throw StartFailure(description: "metrics.listen: \(error)")
+        }
+        self.metrics = metrics
     }
 
     private func startKernel() async throws(StartFailure) {
@@ -112,7 +130,8 @@ package actor Agent: Loop {
         guard let id = configuration.node.routerID ?? topology.lowestGlobalIPv4.map({ RouterID(rawValue: $0.rawValue) })
         else {
             throw StartFailure(
-                description: "no router ID: the node has no global IPv4 address; set node.routerID in the configuration")
+                description: "no router ID: the node has no global IPv4 address; set node.routerID in the configuration"
+            )
         }
         routerID = id
         if configuration.fib.enabled { enableForwarding() }
@@ -187,7 +206,9 @@ package actor Agent: Loop {
             }
         } catch {
             throw StartFailure(
-                description: "cannot listen for BGP: \(error); another speaker on this node? set bgp.listenPort or bgp.listenAddress")
+                description:
+                    "cannot listen for BGP: \(error); another speaker on this node? set bgp.listenPort or bgp.listenAddress"
+            )
         }
         LogLine.listening(address.description).log(to: logger)
     }
@@ -213,10 +234,12 @@ package actor Agent: Loop {
             configuration.bgp, routerID: routerID, keepsForwarding: configuration.fib.enabled)
         let loop = PeerLoop(
             id: id, settings: .init(configuration: session, port: settings.port, localAddress: settings.localAddress),
-            restart: restart, seed: .random(in: .min ... .max), speaker: speaker, logger: logger)
+            restart: restart, seed: .random(in: .min ... .max), speaker: speaker, logger: logger,
+            history: history)
         await speaker.setLoop(loop, for: id)
         peers.append(PeerHandle(settings: settings, id: id, loop: loop))
-        await loop.start()
+        history.note(settings.name, .agent, "martletd \(Version.martlet) starts the session machine")
+        if drainState.state == .serving { await loop.start() }
     }
 
     private func stopPeer(_ peer: PeerHandle, _ notification: NotificationMessage) async {

@@ -13,22 +13,44 @@ struct ControlAnswers: ControlProvider {
     func respond(to request: ControlRequest) async -> ControlReply {
         switch request {
         case .status: .status(await status())
-        case .sessions: .sessions(SessionsDocument(sessions: await sessions(await agent.peers)))
+        case .sessions:
+            .sessions(SessionsDocument(sessions: await sessions(await agent.peers), drain: await farewell()))
         case .session(let name): await session(name)
         case .routes(let query): await routes(query)
         case .fib(let selection): .fib(await fib(selection))
         case .pods: await pods()
+        case .explain(let prefix): await explain(prefix)
+        case .history(let name): await history(name)
+        case .drain(let order): await agent.drain(order)
+        case .undrain: await agent.undrain()
+        case .health: .health(HealthDocument(checks: await loopChecks()))
+        case .ready: .health(HealthDocument(checks: await readyChecks()))
+        case .metrics: .metrics(await metrics())
         }
     }
 
     private func status() async -> StatusDocument {
         let configuration = await agent.configuration
         let sessions = await sessions(await agent.peers)
-        return StatusDocument(
+        var document = StatusDocument(
             version: Version.martlet, node: configuration.node.name, routerID: "\(await agent.routerID)",
-            asn: configuration.bgp.asn.rawValue, podCIDRs: configuration.node.podCIDRs.map(\.description), pid: getpid(),
+            asn: configuration.bgp.asn.rawValue, podCIDRs: configuration.node.podCIDRs.map(\.description),
+            pid: getpid(),
             uptimeSeconds: Int((Instant.now - agent.startTime).wholeSeconds), sessions: sessions.count,
             sessionsEstablished: sessions.filter(\.isEstablished).count, libraries: Version.libraries)
+        document.drain = await farewell()
+        return document
+    }
+
+    /// Where a goodbye stands; nil while the node serves.
+    private func farewell() async -> DrainDocument? {
+        let document = await agent.drainState
+        return document.state == .serving ? nil : document
+    }
+
+    private func history(_ name: String) async -> ControlReply {
+        guard let peer = await peer(name) else { return await unknownPeer(name) }
+        return .history(HistoryDocument(peer: peer.settings.name, events: agent.history.events(peer.settings.name)))
     }
 
     // MARK: sessions
@@ -38,7 +60,7 @@ struct ControlAnswers: ControlProvider {
         return .sessions(SessionsDocument(sessions: await sessions([peer])))
     }
 
-    private func sessions(_ peers: [Agent.PeerHandle]) async -> [SessionDocument] {
+    func sessions(_ peers: [Agent.PeerHandle]) async -> [SessionDocument] {
         let bgp = await agent.configuration.bgp
         var documents: [SessionDocument] = []
         for peer in peers {
@@ -60,7 +82,8 @@ struct ControlAnswers: ControlProvider {
 
     private func unknownPeer(_ name: String) async -> ControlReply {
         let names = await agent.peers.map(\.settings.name).joined(separator: ", ")
-        return .error(status: 404, message: "no peer \(name) is configured; configured are: \(names.isEmpty ? "none" : names)")
+        return .error(
+            status: 404, message: "no peer \(name) is configured; configured are: \(names.isEmpty ? "none" : names)")
     }
 
     // MARK: routes
@@ -89,12 +112,13 @@ struct ControlAnswers: ControlProvider {
         let selected = query.selection.select(views, prefix: \.prefix)
         let names = Dictionary(uniqueKeysWithValues: await agent.peers.map { ($0.id, $0.settings.name) })
         let shown = selected.prefix(query.limit ?? selected.count)
-        return .routes(RoutesDocument(routes: shown.map { RouteDocument($0, names: names, at: now) }, total: selected.count))
+        return .routes(
+            RoutesDocument(routes: shown.map { RouteDocument($0, names: names, at: now) }, total: selected.count))
     }
 
     // MARK: kernel
 
-    private func fib(_ selection: PrefixSelection) async -> FIBDocument {
+    func fib(_ selection: PrefixSelection) async -> FIBDocument {
         guard await agent.configuration.fib.enabled, let kernel = await agent.kernel else {
             return FIBDocument(routes: [], counters: FIBCountersDocument(), enabled: false)
         }
@@ -103,7 +127,8 @@ struct ControlAnswers: ControlProvider {
         let rows = selection.select(snapshot.rows, prefix: \.prefix)
         let counters = FIBCountersDocument(
             desired: snapshot.rows.filter { $0.desired != nil || $0.isAggregate }.count,
-            installed: snapshot.rows.filter { $0.installed != nil }.count, failed: Int(clamping: snapshot.counters.failed),
+            installed: snapshot.rows.filter { $0.installed != nil }.count,
+            failed: Int(clamping: snapshot.counters.failed),
             repairs: Int(clamping: snapshot.counters.healed), resyncs: Int(clamping: snapshot.counters.readings))
         return FIBDocument(routes: rows.map { FIBRouteDocument($0, topology) }, counters: counters)
     }

@@ -23,6 +23,7 @@ enum LogLine {
     case reloadFailed(problems: Int)
     case configurationProblem(String)
     case controlFailed(String)
+    case farewell(String)
 
     /// Writes the line.
     func log(to logger: Logger) {
@@ -68,6 +69,7 @@ enum LogLine {
         case .reloadFailed(let problems):
             (.error, "configuration not reloaded: the running one stays", [("problems", "\(problems)")])
         case .configurationProblem(let text): (.error, "configuration problem", [("problem", text)])
+        case .farewell(let step): (.notice, "drain", [("step", step)])
         case .controlFailed(let reason): (.error, "control socket", [("reason", reason)])
         case .peerState, .peerUp, .peerDown, .attributeFault, .noNextHop: peerContent
         case .kernel(let event): Self.content(event)

@@ -15,10 +15,10 @@ actor SpeakerLoop: Loop {
     /// Prefixes in one turn, so that questions and sessions get theirs in between.
     private static let prefixesPerTurn = 4096
 
-    private var speaker: Speaker
+    var speaker: Speaker
     private var outputs: [PeerID: Output] = [:]
     private var loops: [PeerID: PeerLoop] = [:]
-    private let kernel: KernelLoop?
+    let kernel: KernelLoop?
     private let logger: Logger
     private var topology = Topology()
     private var isTurnPosted = false
@@ -26,7 +26,10 @@ actor SpeakerLoop: Loop {
     private var isStarted = false
     private var isConverged = false
     private var deferralTimer: LoopTimer?
-    private let deferralTime: Duration
+    let deferralTime: Duration
+    /// Changes that may not reach the kernel while the node says goodbye.
+    var held = HeldChanges()
+    var holdTimer: LoopTimer?
 
     /// The way to an established peer.
     private struct Output {
@@ -39,7 +42,8 @@ actor SpeakerLoop: Loop {
 
     /// `kernel` nil: nothing is installed (route server).
     init(
-        policy: ImportPolicy, maximumPaths: Int, deferralTime: Duration, kernel: KernelLoop?, seed: UInt64, logger: Logger
+        policy: ImportPolicy, maximumPaths: Int, deferralTime: Duration, kernel: KernelLoop?, seed: UInt64,
+        logger: Logger
     ) {
         speaker = Speaker(policy: policy, maximumPaths: maximumPaths, seed: seed, at: .now)
         self.kernel = kernel
@@ -51,7 +55,9 @@ actor SpeakerLoop: Loop {
 
     /// Starts the deferral: stale routes wait for the peers until it is over (RFC 4724 section 4.1).
     func start() {
-        let timer = LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.converge(byDeadline: true) } }
+        let timer = LoopTimer(queue: executor.queue) { [weak self] in
+            self?.assumeIsolated { $0.converge(byDeadline: true) }
+        }
         timer.arm(.now + deferralTime, at: .now)
         deferralTimer = timer
         isStarted = true
@@ -63,6 +69,8 @@ actor SpeakerLoop: Loop {
         isConverged = true
         deferralTimer?.cancel()
         deferralTimer = nil
+        holdTimer?.cancel()
+        holdTimer = nil
         loops = [:]
         outputs = [:]
     }
@@ -140,7 +148,7 @@ actor SpeakerLoop: Loop {
 
     // MARK: turns
 
-    private func wake() {
+    func wake() {
         guard !isTurnPosted else { return }
         isTurnPosted = true
         post { $0.turn() }
@@ -150,8 +158,8 @@ actor SpeakerLoop: Loop {
         isTurnPosted = false
         let changes = speaker.takeChanges(limit: Self.prefixesPerTurn, describing: kernel != nil)
         if let kernel, !changes.isEmpty {
-            let routes = changes.map(fibChange)
-            kernel.post { $0.apply(routes) }
+            let routes = held.pass(changes.map(fibChange))
+            if !routes.isEmpty { kernel.post { $0.apply(routes) } }
         }
         var isBusy = speaker.hasChanges
         for (id, output) in outputs where output.isWritable {
@@ -167,6 +175,7 @@ actor SpeakerLoop: Loop {
             isBusy = true
         }
         if isStarted, !isConverged, speaker.isConverged { converge(byDeadline: false) }
+        if held.mode == .removals, speaker.isConverged { endHold() }
         if isBusy { wake() }
     }
 
@@ -199,6 +208,9 @@ actor SpeakerLoop: Loop {
         kernel?.post { $0.converged() }
         for loop in loops.values { loop.post { $0.restartIsOver() } }
     }
+
+    /// Whether everything that was to be told has been told, and the peers' sockets took it.
+    var isQuiet: Bool { !isTurnPosted && speaker.isQuiet && outputs.values.allSatisfy(\.isWritable) }
 
     // MARK: questions
 
