@@ -1,5 +1,6 @@
 // swift-tools-version: 6.2
-// The table of the house (ARCHITECTURE.md draws it): arrows point down, SwiftPM refuses a cycle, TidyTests check the imports.
+// The table of the house (ARCHITECTURE.md draws it): arrows point down, SwiftPM refuses a cycle, TidyTests check the
+// imports.
 
 import PackageDescription
 
@@ -77,7 +78,8 @@ let package = Package(
         edge(
             "NodeAgent",
             [
-                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring", "DispatchIO", "Netlink", "ControlAPI",
+                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring", "DispatchIO", "Netlink",
+                "ControlAPI",
                 "CYAML", "COpenSSL", "CLinux", logging,
             ]),
 
@@ -113,10 +115,13 @@ let package = Package(
             name: "FuzzTargets", dependencies: ["BGPWire", "CNIPlugin", "NetTypes", "NodeAgent"], path: "Fuzz/Targets",
             swiftSettings: settings),
 
-        // What the tests share: files of fixtures and processes (TestKit), racks of network namespaces (Lab); the demo is a rack.
+        // What the tests share: files of fixtures and processes (TestKit), racks of network namespaces (Lab); the demo
+        // is a rack.
         .target(name: "TestKit", dependencies: ["NetTypes", "CLinux"], path: "Tests/TestKit", swiftSettings: settings),
-        .target(name: "Lab", dependencies: ["TestKit", "NetTypes", "CLinux"], path: "Tests/Lab", swiftSettings: settings),
-        .executableTarget(name: "demo", dependencies: ["Lab", "TestKit", "NetTypes"], path: "Tests/Demo", swiftSettings: settings),
+        .target(
+            name: "Lab", dependencies: ["TestKit", "NetTypes", "CLinux"], path: "Tests/Lab", swiftSettings: settings),
+        .executableTarget(
+            name: "demo", dependencies: ["Lab", "TestKit", "NetTypes"], path: "Tests/Demo", swiftSettings: settings),
     ]
 )
 

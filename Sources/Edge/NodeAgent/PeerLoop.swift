@@ -45,7 +45,8 @@ actor PeerLoop: Loop {
         init(_ connection: TCPConnection) { self.connection = connection }
     }
 
-    init(id: PeerID, settings: PeerSettings, restart: RestartState, seed: UInt64, speaker: SpeakerLoop, logger: Logger) {
+    init(id: PeerID, settings: PeerSettings, restart: RestartState, seed: UInt64, speaker: SpeakerLoop, logger: Logger)
+    {
         executor = LoopExecutor(label: "martlet.peer.\(settings.configuration.name)")
         self.id = id
         self.settings = settings
@@ -64,7 +65,8 @@ actor PeerLoop: Loop {
         perform(machine.start(at: .now))
     }
 
-    /// Ends the session: with `notification`, or with nil by closing TCP only, which lets a graceful restart keep routes.
+    /// Ends the session: with `notification`, or with nil by closing TCP only, which lets a graceful restart keep
+    /// routes.
     func stop(_ notification: NotificationMessage?) {
         perform(machine.stop(notification, at: .now))
         timer?.cancel()
