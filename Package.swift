@@ -71,7 +71,7 @@ let package = Package(
         // Edge
         edge("DispatchIO", ["NetTypes", "CLinux"]),
         edge("Netlink", ["FIB", "PodWiring", "NetTypes", "CNetlink", "CLinux"]),
-        edge("CNIPlugin", ["NetTypes", "CLinux"]),
+        edge("CNIPlugin", ["PodWiring", "IPAM", "NetTypes", "CLinux"]),
         edge("AddressStore", ["IPAM", "NetTypes", "CLinux"]),
         edge("ControlAPI", ["NetTypes", "DispatchIO", "CCurl", "CMicroHTTPD", "CLinux"]),
         edge(
@@ -93,16 +93,17 @@ let package = Package(
         tests("BGPSessionTests", ["BGPSession", "BGPWire", "NetTypes"]),
         tests("RIBTests", ["RIB", "BGPWire", "NetTypes"]),
         tests("BGPSpeakerTests", ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "NetTypes"]),
+        tests("DispatchIOTests", ["DispatchIO", "NetTypes"]),
         tests("FIBTests", ["FIB", "NetTypes"]),
         tests("PodWiringTests", ["PodWiring", "NetTypes"]),
         tests("IPAMTests", ["IPAM", "NetTypes"]),
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
-        tests("CNIPluginTests", ["CNIPlugin", "NetTypes"]),
+        tests("CNIPluginTests", ["CNIPlugin", "PodWiring", "NetTypes"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
         .testTarget(
             name: "ControlAPITests", dependencies: ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
             path: "Tests/ControlAPITests", exclude: ["Golden"], swiftSettings: settings),
-        tests("NodeAgentTests", ["NodeAgent", "BGPSpeaker", "BGPSession", "NetTypes", "TestKit"]),
+        tests("NodeAgentTests", ["NodeAgent", "BGPSpeaker", "BGPSession", "DispatchIO", "NetTypes", "TestKit"]),
         tests("TidyTests", ["TestKit"]),
         tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
         tests("InteropTests", ["Lab", "TestKit", "NetTypes"]),
