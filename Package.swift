@@ -76,6 +76,8 @@ let package = Package(
         edge("AddressStore", ["IPAM", "NetTypes", "CLinux"]),
         edge("ControlAPI", ["NetTypes", "DispatchIO", "CCurl", "CMicroHTTPD", "CLinux"]),
         edge(
+            "PodNetwork", ["CNIPlugin", "AddressStore", "Netlink", "PodWiring", "IPAM", "NetTypes", "CLinux"]),
+        edge(
             "NodeAgent",
             [
                 "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring", "DispatchIO", "Netlink",
@@ -85,8 +87,8 @@ let package = Package(
 
         // Tools
         tool("martletd", ["NodeAgent", "NetTypes", argumentParser, logging]),
-        tool("martlet", ["CNIPlugin", "PodWiring", "Netlink", "NetTypes", "CLinux"]),
-        tool("martlet-ipam", ["CNIPlugin", "IPAM", "AddressStore", "NetTypes", "CLinux"]),
+        tool("martlet", ["PodNetwork", "CNIPlugin"]),
+        tool("martlet-ipam", ["PodNetwork", "CNIPlugin"]),
         tool("martletctl", ["ControlAPI", argumentParser]),
 
         // Tests
@@ -101,6 +103,7 @@ let package = Package(
         tests("IPAMTests", ["IPAM", "NetTypes"]),
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
         tests("CNIPluginTests", ["CNIPlugin", "PodWiring", "NetTypes"]),
+        tests("PodNetworkTests", ["PodNetwork", "CNIPlugin", "NetTypes", "TestKit"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
         .testTarget(
             name: "ControlAPITests", dependencies: ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
