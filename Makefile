@@ -3,6 +3,7 @@
 SWIFT ?= swift
 TOR ?= frr
 KEEP ?=
+SECONDS ?= 60
 PREFIX ?= /usr/local
 CNIBINDIR ?= /opt/cni/bin
 RTPROTOSDIR ?= /etc/iproute2/rt_protos.d
@@ -10,14 +11,14 @@ RTPROTOSDIR ?= /etc/iproute2/rt_protos.d
 SWIFTSOURCES := $(wildcard Sources Tests Fuzz Package.swift)
 SHELLSCRIPTS := $(wildcard scripts/* .ci/run Fuzz/*.sh)
 PYTHON := $(wildcard Benchmarks/*.py)
-MANPAGES := $(wildcard man/*.[1-8])
+MANPAGES := $(wildcard docs/man/*.[1-8])
 
 # The agent and the CLI carry the Swift library in them; the plugins are fully static, which starts three times as fast and
 # needs nothing of the host. The two ways of linking do not share a build directory.
 RELEASE := $(SWIFT) build -c release --static-swift-stdlib -Xlinker --gc-sections -Xlinker -s
 STATIC := $(SWIFT) build -c release --scratch-path .build-static -Xswiftc -static-executable -Xlinker --gc-sections -Xlinker -s
 
-.PHONY: help build demo test lint bench bench-cni install clean toolchain root
+.PHONY: help build demo test lint bench bench-cni fuzz install clean toolchain root
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -41,7 +42,7 @@ demo: root build ## a rack in network namespaces: make demo [TOR=frr|bird|martle
 	@echo "== demo"
 	@$(RELEASE) --product demo
 	@install -m 755 -t build/bin .build/release/demo
-	@TOR=$(TOR) KEEP=$(KEEP) build/bin/demo
+	@build/bin/demo --tor $(TOR) $(if $(KEEP),--keep)
 
 test: root toolchain ## everything: units, fixtures, scenarios, namespaces, real routers
 	@scripts/install-deps build test
@@ -69,6 +70,10 @@ bench-cni: root build ## ADD, CHECK and DEL against ptp with host-local
 	@Benchmarks/cnibench.py --variant ptp=Benchmarks/conf/ptp.conflist --variant martlet=Benchmarks/conf/martlet.conflist \
 		--cni-path $(CURDIR)/build/bin:/usr/lib/cni:/opt/cni/bin -n 50 --parallel 1,10
 
+fuzz: toolchain ## each fuzz target for SECONDS=60
+	@scripts/install-deps build fuzz
+	@SWIFT="$(SWIFT)" scripts/fuzz $(SECONDS)
+
 install: ## what `make build` made, under DESTDIR and PREFIX (plugins: CNIBINDIR)
 	@for binary in martletd martletctl martlet martlet-ipam; do \
 		[ -x build/bin/$$binary ] || { echo "make install: build/bin/$$binary is missing: run 'make build' first" >&2; exit 1; }; done
@@ -81,7 +86,7 @@ install: ## what `make build` made, under DESTDIR and PREFIX (plugins: CNIBINDIR
 	$(foreach page,$(MANPAGES),install -D -m 644 $(page) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)) &&) true
 
 clean: ## remove what was built
-	rm -rf .build .build-static build
+	rm -rf .build .build-static .build-fuzz build
 
 toolchain:
 	@command -v $(firstword $(SWIFT)) >/dev/null || { echo "make: no '$(firstword $(SWIFT))' in PATH: install Swift 6.3 (https://www.swift.org/install/linux/)" >&2; exit 1; }

@@ -71,7 +71,7 @@ let package = Package(
         // Edge
         edge("DispatchIO", ["NetTypes", "CLinux"]),
         edge("Netlink", ["FIB", "PodWiring", "NetTypes", "CNetlink", "CLinux"]),
-        edge("CNIPlugin", ["NetTypes", "CLinux"]),
+        edge("CNIPlugin", ["PodWiring", "IPAM", "NetTypes", "CLinux"]),
         edge("AddressStore", ["IPAM", "NetTypes", "CLinux"]),
         edge("ControlAPI", ["NetTypes", "DispatchIO", "CCurl", "CMicroHTTPD", "CLinux"]),
         edge(
@@ -85,7 +85,7 @@ let package = Package(
         tool("martletd", ["NodeAgent", "NetTypes", argumentParser, logging]),
         tool("martlet", ["CNIPlugin", "PodWiring", "Netlink", "NetTypes", "CLinux"]),
         tool("martlet-ipam", ["CNIPlugin", "IPAM", "AddressStore", "NetTypes", "CLinux"]),
-        tool("martletctl", ["ControlAPI", "NetTypes", argumentParser]),
+        tool("martletctl", ["ControlAPI", argumentParser]),
 
         // Tests
         tests("NetTypesTests", ["NetTypes"]),
@@ -98,13 +98,22 @@ let package = Package(
         tests("PodWiringTests", ["PodWiring", "NetTypes"]),
         tests("IPAMTests", ["IPAM", "NetTypes"]),
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
-        tests("CNIPluginTests", ["CNIPlugin", "NetTypes"]),
+        tests("CNIPluginTests", ["CNIPlugin", "PodWiring", "NetTypes"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
-        tests("ControlAPITests", ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"]),
-        tests("NodeAgentTests", ["NodeAgent", "BGPSpeaker", "BGPSession", "DispatchIO", "NetTypes", "TestKit"]),
+        .testTarget(
+            name: "ControlAPITests", dependencies: ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
+            path: "Tests/ControlAPITests", exclude: ["Golden"], swiftSettings: settings),
+        tests(
+            "NodeAgentTests",
+            ["NodeAgent", "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "DispatchIO", "NetTypes", "TestKit", logging]),
         tests("TidyTests", ["TestKit"]),
-        tests("PluginTests", ["Lab", "TestKit", "NetTypes"]),
+        tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
         tests("InteropTests", ["Lab", "TestKit", "NetTypes"]),
+
+        tests("FuzzTests", ["FuzzTargets", "TestKit"]),
+        .target(
+            name: "FuzzTargets", dependencies: ["BGPWire", "CNIPlugin", "NetTypes", "NodeAgent"], path: "Fuzz/Targets",
+            swiftSettings: settings),
 
         // What the tests share: files of fixtures and processes (TestKit), racks of network namespaces (Lab); the demo is a rack.
         .target(name: "TestKit", dependencies: ["NetTypes", "CLinux"], path: "Tests/TestKit", swiftSettings: settings),
@@ -112,3 +121,11 @@ let package = Package(
         .executableTarget(name: "demo", dependencies: ["Lab", "TestKit", "NetTypes"], path: "Tests/Demo", swiftSettings: settings),
     ]
 )
+
+// `main` is libFuzzer's, which only scripts/fuzz links: `swift build --sanitize=fuzzer`.
+if Context.environment["MARTLET_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzTargets"], path: "Fuzz/Driver",
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
+}

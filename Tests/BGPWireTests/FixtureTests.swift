@@ -61,6 +61,10 @@ extension DecodeContext {
         }
     }
 
+    @Test func `every fixture names its origin`() throws {
+        for fixture in try Self.fixtures.get() { #expect(fixture.directives["origin"] != nil, "\(fixture)") }
+    }
+
     @Test func `decoding gives the text`() throws {
         for fixture in try Self.fixtures.get() {
             let transcript = Transcript(fixture.bytes, in: DecodeContext(fixture))

@@ -95,6 +95,23 @@ extension AttributeFields {
         #expect(result.summary == PathAttributes(wanted, nextHop: hop).summary)
     }
 
+    @Test(
+        arguments: [
+            ([0x0002_fde9_0000_0064, 0x4004_fde9_0000_0001], [0x0002_fde9_0000_0064]), ([0x4300_0000_0000_0001], []),
+        ] as [([UInt64], [UInt64])])
+    func `extended communities that are not transitive stay inside their AS`(have: [UInt64], passed: [UInt64]) {
+        var fields = AttributeFields()
+        (fields.extendedCommunities, fields.largeCommunities) = (
+            have, [LargeCommunity(global: 1, local1: 1, local2: 1)]
+        )
+        var rewrite = ExportRewrite()
+        let external = PathAttributes(fields, nextHop: hop).rewritten(rewrite)
+        rewrite.isExternal = false
+        #expect(PathAttributes(fields, nextHop: hop).rewritten(rewrite) == PathAttributes(fields, nextHop: hop))
+        fields.extendedCommunities = passed
+        #expect(external == PathAttributes(fields, nextHop: hop))
+    }
+
     @Test func `towards an internal peer LOCAL_PREF is set and the path stays`() {
         var rewrite = ExportRewrite()
         rewrite.isExternal = false

@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test func `a message of exactly the limit is sent`() {
-        // 23 octets, ORIGIN 4, AS_PATH 9, NEXT_HOP 7, COMMUNITIES 4 + 4n, prefix 1 + m: 4096 = 47 + 4 * 1011 + 5 for a /32.
+        // 23 octets, ORIGIN 4, AS_PATH 9, NEXT_HOP 7, COMMUNITIES 4 + 4n: 4096 = 47 + 4 * 1011 + 5 for a /32.
         var packer = UpdatePacker(maximumLength: 4096, fourOctetAS: true)
         let host = prefixes(.ipv4, 1, length: 32)
         #expect(packer.announce(host, with: attributes(v4Hop, communities: 1011)).isEmpty)

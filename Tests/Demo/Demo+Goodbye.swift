@@ -36,7 +36,7 @@ extension Demo {
         let inside = { (namespace: Namespace) in "ip netns exec \(namespace.name)" }
         for agent in agents {
             screen.line(
-                "    \(inside(agent.namespace)) \((try? Program.path("martletctl")) ?? "martletctl") sessions --socket \(agent.socket)"
+                "    \(inside(agent.namespace)) \((try? martletBinary("martletctl")) ?? "martletctl") sessions --socket \(agent.socket)"
             )
         }
         switch top {

@@ -85,9 +85,7 @@ extension Demo {
             let network = try agent.podNetwork()
             let letter = Rack.nodeName(node).suffix(1)
             for number in 1...Self.podsPerNode {
-                let began = Date()
                 let pod = try Pod("pod-\(letter)\(number)", in: rack.name, on: network)
-                let spent = Date().timeIntervalSince(began)
                 pods.append((pod, node))
                 rows.append(
                     [
@@ -95,11 +93,11 @@ extension Demo {
                         try pod.address(.ipv6).description,
                         pod.result["interfaces"].array.compactMap { $0["name"].string }.first { $0.hasPrefix("mlt") }
                             ?? "",
-                        "\(Int(spent * 1000)) ms",
+                        "\(Int(pod.addSeconds * 1000)) ms",
                     ])
             }
         }
-        screen.table(["pod", "node", "IPv4", "IPv6", "host link", "with namespace"], rows)
+        screen.table(["pod", "node", "IPv4", "IPv6", "host link", "ADD"], rows)
         for (node, agent) in agents.enumerated() {
             let cidrs = Rack.podCIDRs(node).compactMap { Prefix($0) }
             let own = pods.filter { $0.node == node }

@@ -24,7 +24,13 @@ struct Options {
 
         """
 
-    init?(_ arguments: [String]) {
+    /// - Parameter environment: TOR and KEEP, as `make demo TOR=bird KEEP=1` hands them on.
+    init?(_ arguments: [String], environment: [String: String]) {
+        if let name = environment["TOR"], !name.isEmpty {
+            guard let top = Top(rawValue: name) else { return nil }
+            self.top = top
+        }
+        keep = !["", "0", "no"].contains(environment["KEEP"] ?? "")
         var rest = arguments[...]
         while let argument = rest.popFirst() {
             switch argument {
@@ -46,7 +52,10 @@ enum Main {
     static let kept = LabName(fixed: "martlet-demo")
 
     static func main() {
-        guard let options = Options(Array(CommandLine.arguments.dropFirst())) else {
+        guard
+            let options = Options(
+                Array(CommandLine.arguments.dropFirst()), environment: ProcessInfo.processInfo.environment)
+        else {
             FileHandle.standardError.write(Data(Options.usage.utf8))
             exit(2)
         }

@@ -18,13 +18,20 @@ final class Screen: @unchecked Sendable {
         self.plain = plain
         let wanted = ProcessInfo.processInfo.environment["NO_COLOR"] == nil
         coloured = !plain && wanted && isatty(STDOUT_FILENO) == 1
+        // A reader that goes away (| head) ends the demo as Ctrl-C does, with everything cleaned up.
+        signal(SIGPIPE, SIG_IGN)
     }
 
     func paint(_ text: String, _ colour: Colour) -> String {
         coloured ? "\u{1b}[\(colour.rawValue)m\(text)\u{1b}[0m" : text
     }
 
-    func line(_ text: String = "") { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+    func line(_ text: String = "") {
+        while Cleanup.shared.isEnding { pause() }
+        guard (try? FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))) == nil else { return }
+        Cleanup.shared.runAll()
+        _exit(1)
+    }
 
     func title(_ text: String) {
         line()
@@ -64,7 +71,7 @@ final class Screen: @unchecked Sendable {
         }
         func format(_ row: [String]) -> String {
             let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - Self.width($0)) }
-            return cells.joined(separator: "  ")
+            return String(cells.joined(separator: "  ").reversed().drop { $0 == " " }.reversed())
         }
         line("    " + paint(format(header), .bold))
         for row in rows { line("    " + format(row)) }

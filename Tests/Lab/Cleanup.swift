@@ -14,6 +14,7 @@ package final class Cleanup: @unchecked Sendable {
     private var number = 0
     private var undo: [(number: Int, action: @Sendable () -> Void)] = []
     private var signals: [any DispatchSourceSignal] = []
+    private var ending = false
 
     private init() {
         atexit { Cleanup.shared.runAll() }
@@ -21,6 +22,7 @@ package final class Cleanup: @unchecked Sendable {
             signal(code, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: code, queue: .global())
             source.setEventHandler { @Sendable in
+                Cleanup.shared.lock.withLock { Cleanup.shared.ending = true }
                 FileHandle.standardError.write(Data("\nInterrupted: cleaning up.\n".utf8))
                 Cleanup.shared.runAll()
                 _exit(128 + code)
@@ -51,6 +53,9 @@ package final class Cleanup: @unchecked Sendable {
     package func forget(_ token: Token) {
         lock.withLock { undo.removeAll { $0.number == token.number } }
     }
+
+    /// Whether a signal is ending this process: what fails now fails because its ground is taken away.
+    package var isEnding: Bool { lock.withLock { ending } }
 
     /// Undoes all that is left, last first.
     package func runAll() {

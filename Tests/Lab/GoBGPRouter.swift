@@ -97,7 +97,8 @@ package final class GoBGPRouter: Router {
 }
 
 extension JSONValue {
-    /// The whole number of a key, wherever in the first two levels it is: `gobgp -j global` changed its shape between versions.
+    /// The whole number of a key, wherever in the first two levels it is: `gobgp -j global` changed its shape between
+    /// versions.
     fileprivate func int(at key: String) -> Int? {
         self[key].int ?? object.values.lazy.compactMap { $0[key].int }.first
     }

@@ -2,7 +2,8 @@ import CLinux
 import Foundation
 import TestKit
 
-/// A network namespace of a lab: a router, a node, a pod. Named, so that `ip netns exec NAME` works for whoever looks at it.
+/// A network namespace of a lab: a router, a node, a pod. Named, so that `ip netns exec NAME` works for whoever looks
+/// at it.
 package final class Namespace: Sendable {
     package let name: String
     /// What an operator would call it: tor, node-a, pod-a1.
@@ -17,18 +18,19 @@ package final class Namespace: Sendable {
         self.role = role
         try must(["ip", "netns", "add", name])
         token = Cleanup.shared.add { Namespace.remove(name) }
-        // Addresses must be usable at once: a router that waits for duplicate address detection has no IPv6 next hop yet.
-        var settings = ["net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0"]
+        // Addresses must be usable at once: a router that waits for duplicate address detection has no IPv6 next hop
+        // yet.
+        var settings = ["ipv6/conf/all/accept_dad": "0", "ipv6/conf/default/accept_dad": "0"]
         if forwards {
-            settings += [
-                "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv6.conf.default.forwarding=1",
-            ]
+            for key in ["ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv6/conf/default/forwarding"] {
+                settings[key] = "1"
+            }
             // Both uplinks carry flows: hash over ports too, so that ECMP is seen by many flows of one pair.
-            settings += ["net.ipv4.fib_multipath_hash_policy=1", "net.ipv6.fib_multipath_hash_policy=1"]
+            for family in ["ipv4", "ipv6"] { settings["\(family)/fib_multipath_hash_policy"] = "1" }
             // The lab counts ICMP errors; the kernel's limit of one per second and target would make that slow.
-            settings += ["net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0"]
+            for key in ["ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit"] { settings[key] = "0" }
         }
-        try must(["ip", "netns", "exec", name, "sysctl", "-qw"] + settings)
+        try set(settings)
         try must(["ip", "-n", name, "link", "set", "lo", "up"])
     }
 
@@ -71,6 +73,21 @@ package final class Namespace: Sendable {
                 })
         }
         return try result.take().get()
+    }
+
+    /// Writes sysctls of the namespace: paths below /proc/sys/net.
+    package func set(_ settings: [String: String]) throws {
+        try inside {
+            for (key, value) in settings {
+                // /proc/sys/net shows the namespace of the thread that opens it.
+                let descriptor = clinux_open("/proc/sys/net/\(key)", O_WRONLY, 0)
+                guard descriptor >= 0 else { throw LabError("sysctl net/\(key): \(errorText())") }
+                defer { close(descriptor) }
+                guard write(descriptor, value, value.utf8.count) > 0 else {
+                    throw LabError("sysctl net/\(key): \(errorText())")
+                }
+            }
+        }
     }
 
     /// Deletes it now, with the processes inside.

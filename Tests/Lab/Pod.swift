@@ -11,6 +11,8 @@ package final class Pod: Sendable {
     package let result: JSONValue
     package let addresses: [IPAddress]
     package let echo: EchoServer
+    /// How long the call of ADD took.
+    package let addSeconds: Double
 
     package var name: String { identity.name }
 
@@ -21,7 +23,9 @@ package final class Pod: Sendable {
             let random = (0..<4).map { _ in String(UInt64.random(in: .min ... .max), radix: 16) }.joined()
             let id = String((random + String(repeating: "0", count: 64)).prefix(64))
             identity = PodIdentity(name: name, containerID: id)
+            let began = Date()
             result = try network.add(identity, netns: namespace.path)
+            addSeconds = Date().timeIntervalSince(began)
             // "address" of a CNI result is with prefix length: 10.244.1.2/32.
             addresses = result["ips"].array.compactMap { $0["address"].string }.compactMap { text in
                 IPAddress(text.prefix { $0 != "/" })

@@ -34,7 +34,8 @@ package struct Probe: Sendable {
         }
     }
 
-    /// Asks by UDP, `attempts` times at most. `octets` is the length of the whole IP packet to send with DF, 0: a short one.
+    /// Asks by UDP, `attempts` times at most. `octets` is the length of the whole IP packet to send with DF, 0: a
+    /// short one.
     package func udp(_ target: IPAddress, octets: Int = 0, attempts: Int = 3, within seconds: Double = 0.5) throws
         -> Outcome
     {

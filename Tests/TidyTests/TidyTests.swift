@@ -65,14 +65,17 @@ import Testing
             })
     }
 
-    @Test func `lines have at most 120 columns`() {
-        expectNone(lines(Project.sources + Project.tests) { raw, _ in raw.count > 120 })
+    @Test func `lines have at most 120 columns, but for text that is printed so`() {
+        expectNone(
+            lines(Project.sources + Project.tests) { raw, code in
+                let isText = words(code).isEmpty && !raw.drop { $0 == " " }.hasPrefix("//")
+                return raw.count > 120 && !isText
+            })
     }
 
-    @Test func `a tool is arguments and main, in at most 150 lines`() {
-        let tools = Dictionary(grouping: Project.sources.filter { $0.parts[1] == "Tools" }) { $0.parts[2] }
-        let sizes = tools.mapValues { files in files.reduce(0) { $0 + $1.lines.count } }
-        expectNone(sizes.filter { $0.value > 150 }.map { "Sources/Tools/\($0.key): \($0.value) lines" })
+    @Test func `tools put together what others do, in files of at most 150 lines`() {
+        let tools = Project.sources.filter { $0.parts[1] == "Tools" }
+        expectNone(tools.filter { $0.lines.count > 150 }.map { "\($0.path): \($0.lines.count) lines" })
     }
 
     // MARK: - Words
@@ -86,13 +89,14 @@ import Testing
     }
 
     @Test func `tests wait for events, they do not sleep`() {
-        let tests = Project.tests.filter { $0.parts[1] != "TestKit" }  // where the one loop with a deadline is
+        // What polls until a deadline is not a test: it has a file of its own.
+        let tests = Project.tests.filter { $0.path.hasSuffix("Tests.swift") }
         expectNone(lines(tests) { _, code in code.contains("sleep(") })
     }
 
     @Test func `nothing is left to be done`() {
-        let marks = ["TO" + "DO", "FIX" + "ME", "X" + "XX"]
-        expectNone(everywhere { line in marks.contains { line.contains($0) } })
+        let marks: Set<Substring> = ["TO" + "DO", "FIX" + "ME", "X" + "XX"]
+        expectNone(everywhere { line in !marks.isDisjoint(with: words(line)) })
     }
 
     @Test func `no file knows the machine that it was written on`() {

@@ -42,9 +42,14 @@ extension ByteCursor {
 }
 
 extension ASPath {
+    /// Octets that a received path may have with four-octet numbers: fifteen thousand hops, and the attribute still
+    /// holds what is put in front of them on the way out.
+    static let maximumOctets = 60_000
+
     /// What is malformed in an AS_PATH whose numbers have `width` octets (RFC 7606 section 7.2, RFC 7607).
     static func flaw(_ value: ByteCursor, _ bytes: RawSpan, width: Int, allowsConfederation: Bool) -> String? {
         var walk = SegmentWalk(value, width: width)
+        guard value.remaining * 4 / width <= maximumOctets else { return "is too long to be passed on" }
         do {
             while let (kind, numbers) = try walk.next(bytes) {
                 guard (SegmentKind.set...SegmentKind.confederationSet).contains(kind) else {

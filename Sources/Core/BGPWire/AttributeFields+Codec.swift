@@ -92,7 +92,7 @@ extension AttributeFields {
             list.append(
                 RawAttribute(
                     flags: isPartial ? flags | AttributeFlags.partial : flags, code: code,
-                    value: value.count <= 65535 ? value : []))
+                    value: Array(value.prefix(65520))))
         }
         func octets<T: FixedWidthInteger & UnsignedInteger>(_ items: [T]) -> [UInt8] {
             items.reduce(into: []) { $0.append(integer: $1) }

@@ -74,7 +74,9 @@ private struct TwoOctetMerge {
             aggregator = Aggregator(slot.value, bytes, wide: true)
         }
         if let slot = slot(AttributeCode.as4Path) {
-            path = path.merged(with: ASPath(slot.value, bytes, width: 4).withoutConfederations)
+            let merged = path.merged(with: ASPath(slot.value, bytes, width: 4).withoutConfederations)
+            // Sets count one hop, so even an AS4_PATH of few hops can be long.
+            if merged.encoded(width: 4).count <= ASPath.maximumOctets { path = merged }
         }
     }
 }

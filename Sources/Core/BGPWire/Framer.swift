@@ -55,17 +55,23 @@ package struct Framer: Sendable {
     package mutating func next() -> Step {
         let header = Self.headerLength
         guard pending >= header else { return .needMore }
-        let bytes = buffer[start..<(start + header)]
-        guard bytes.prefix(16).allSatisfy({ $0 == 0xff }) else { return .malformed(.notSynchronized) }
-        let tail = Array(bytes.suffix(3))
-        let length = Int(tail[0]) << 8 | Int(tail[1])
-        let type = tail[2]
+        let (isSynchronized, length, type) = peek()
+        guard isSynchronized else { return .malformed(.notSynchronized) }
         guard (header...max(maximumLength, header)).contains(length) else { return .malformed(.badLength(length)) }
         guard let lengths = Self.lengths(of: type) else { return .malformed(.badType(type)) }
         guard lengths.contains(length) else { return .malformed(.badLength(length)) }
         guard pending >= length else { return .needMore }
-        defer { start += length }
-        return .message(type: type, body: (start + header)..<(start + length))
+        let body = (start + header)..<(start + length)
+        start += length
+        return .message(type: type, body: body)
+    }
+
+    /// The header at `start`, of which all octets are here.
+    private func peek() -> (isSynchronized: Bool, length: Int, type: UInt8) {
+        let bytes = buffer.span.bytes
+        let marker = bytes.unsafeLoadUnaligned(fromByteOffset: start, as: UInt128.self)
+        let length = UInt16(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: start + 16, as: UInt16.self))
+        return (marker == .max, Int(length), bytes.unsafeLoad(fromByteOffset: start + 18, as: UInt8.self))
     }
 
     /// Decodes what `next()` has just given out, without a copy.

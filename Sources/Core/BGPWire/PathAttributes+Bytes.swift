@@ -110,6 +110,8 @@ extension PathAttributes {
             case AttributeCode.med where rewrite.isExternal: break
             case AttributeCode.localPref where rewrite.isExternal || rewrite.localPref != nil: break
             case AttributeCode.originatorID where rewrite.isExternal: break
+            case AttributeCode.extendedCommunities where rewrite.isExternal:
+                result.append(transitiveOf: entry, bytes)
             case AttributeCode.clusterList where rewrite.isExternal: break
             case AttributeCode.clusterList where rewrite.reflection != nil:
                 insertions.write(clusterList: entry.value, bytes, into: &result)
@@ -177,9 +179,24 @@ private struct Insertions {
 }
 
 extension [UInt8] {
+    /// Appends an EXTENDED_COMMUNITIES attribute without the communities that stay inside their AS (RFC 4360 section
+    /// 6).
+    fileprivate mutating func append(transitiveOf entry: AttributeWalk.Entry, _ span: RawSpan) {
+        var value = entry.value
+        var kept: [UInt8] = []
+        while let community = try? value.integer(UInt64.self, span) {
+            if community >> 62 & 1 == 0 { kept.append(integer: community) }
+        }
+        guard !kept.isEmpty else { return }
+        append(attribute: entry.code, flags: entry.flags, count: kept.count)
+        append(contentsOf: kept)
+    }
+
     /// Appends an AS_PATH attribute: `prepend`, then the segments of `value`. The first sequence takes the new numbers
     /// as long as it does not exceed 255 (RFC 4271 section 5.1.2).
+    /// A path that no attribute could hold stays as it is.
     fileprivate mutating func append(path value: ByteCursor, _ span: RawSpan, after prepend: [ASNumber]) {
+        let prepend = value.remaining + 5 * prepend.count <= 65535 ? prepend : []
         var tail = value.range
         var joined = 0
         var walk = SegmentWalk(value, width: 4)

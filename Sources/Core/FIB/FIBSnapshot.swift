@@ -26,6 +26,16 @@ package struct FIBRow: Hashable, Sendable {
     /// What the kernel has of ours.
     package let installed: KernelRoute?
     package let status: FIBStatus
+
+    package init(
+        prefix: Prefix, desired: DesiredRoute?, isAggregate: Bool, installed: KernelRoute?, status: FIBStatus
+    ) {
+        self.prefix = prefix
+        self.desired = desired
+        self.isAggregate = isAggregate
+        self.installed = installed
+        self.status = status
+    }
 }
 
 /// What was done since the start.

@@ -17,9 +17,10 @@ package struct AddressRange: Hashable, Sendable {
     /// Never given out, and part of every result: `ptp` and `bridge` need one. Nil in subnets of one or two addresses.
     package let gateway: IPAddress?
 
-    /// Without bounds the range is all of the subnet but the network address (IPv6: the subnet-router anycast address, RFC 4291
-    /// section 2.6.1), the IPv4 broadcast address and the gateway, which is the first address unless one is named. Subnets of one
-    /// or two addresses (/31 and /32, /127 and /128) are used to the last one and have no gateway unless one is named.
+    /// Without bounds the range is all of the subnet but the network address (IPv6: the subnet-router anycast
+    /// address, RFC 4291 section 2.6.1), the IPv4 broadcast address and the gateway, which is the first address
+    /// unless one is named. Subnets of one or two addresses (/31 and /32, /127 and /128) are used to the last one and
+    /// have no gateway unless one is named.
     package init(subnet: Prefix, start: IPAddress? = nil, end: IPAddress? = nil, gateway: IPAddress? = nil)
         throws(RangeProblem)
     {

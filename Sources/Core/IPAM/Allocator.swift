@@ -12,8 +12,9 @@ package enum AllocationProblem: Error, Hashable, Sendable {
 
 /// Chooses the addresses of a pod: one of each range set.
 ///
-/// The search starts after the address given out last and goes round, so that a released address rests as long as possible
-/// (neighbour caches and connections of its last owner run out first), and the next free one is nearly always the first tried.
+/// The search starts after the address given out last and goes round, so that a released address rests as long as
+/// possible (neighbour caches and connections of its last owner run out first), and the next free one is nearly
+/// always the first tried.
 package struct Allocator: Sendable {
     package let sets: [RangeSet]
 
@@ -63,8 +64,8 @@ package struct Allocation: Hashable, Sendable {
 }
 
 extension RangeSet {
-    /// The next address after `last` that nobody has, once around all ranges. A range of 2^64 addresses is no danger: every step
-    /// beyond the first needs an address that exists as taken.
+    /// The next address after `last` that nobody has, once around all ranges. A range of 2^64 addresses is no danger:
+    /// every step beyond the first needs an address that exists as taken.
     package func firstFree(after last: IPAddress?, isTaken: (IPAddress) -> Bool) -> IPAddress? {
         let home = last.flatMap { last in ranges.firstIndex { $0.first <= last && last <= $0.last } } ?? 0
         guard let start = ranges[home...].first else { return nil }

@@ -1,6 +1,7 @@
 import NetTypes
 
-/// Whose link it is: an attachment (container and interface) in a network, with the pod's name where the runtime tells it.
+/// Whose link it is: an attachment (container and interface) in a network, with the pod's name where the runtime
+/// tells it.
 package struct PodIdentity: Hashable, Sendable {
     package let containerID: String
     package let ifname: String
@@ -17,15 +18,15 @@ package struct PodIdentity: Hashable, Sendable {
         self.pod = pod
     }
 
-    /// Name of the host end: `mlt` and the low 44 bits of the hash of container id and interface in hex. A new sandbox of the
-    /// same pod has a new container id, so it never meets the old one's link.
+    /// Name of the host end: `mlt` and the low 44 bits of the hash of container id and interface in hex. A new
+    /// sandbox of the same pod has a new container id, so it never meets the old one's link.
     package var hostName: String {
         let digits = String(hash & 0xfff_ffff_ffff, radix: 16)
         return "mlt" + String(repeating: "0", count: 11 - digits.count) + digits
     }
 
-    /// MAC of the pod's end: locally administered unicast, the same for the same attachment, so that the host's permanent
-    /// neighbour can be written before the pod's end is looked at.
+    /// MAC of the pod's end: locally administered unicast, the same for the same attachment, so that the host's
+    /// permanent neighbour can be written before the pod's end is looked at.
     package var podMAC: MACAddress {
         MACAddress(rawValue: hash >> 16 & 0x00ff_ffff_ffff | 0x0200_0000_0000)
     }
@@ -45,8 +46,8 @@ extension PodIdentity {
     /// Octets that the kernel takes (IFALIASZ without the final zero).
     private static let maximumAlias = 255
 
-    /// `martlet CONTAINER IFNAME NETWORK [NAMESPACE/POD]`; none of the fields can hold a space. What identifies the attachment
-    /// comes first, because an overlong alias is cut.
+    /// `martlet CONTAINER IFNAME NETWORK [NAMESPACE/POD]`; none of the fields can hold a space. What identifies the
+    /// attachment comes first, because an overlong alias is cut.
     package var alias: String {
         var text = "martlet \(containerID) \(ifname) \(network)"
         if let pod { text += " \(namespace ?? "")/\(pod)" }
@@ -67,7 +68,8 @@ extension PodIdentity {
             pod: name.count == 2 ? String(name[1]) : nil)
     }
 
-    /// Whether a link of our name with this alias is this attachment's. One without an alias is: we were killed after making it.
+    /// Whether a link of our name with this alias is this attachment's. One without an alias is: we were killed after
+    /// making it.
     package func owns(alias: String?) -> Bool {
         guard let alias, !alias.isEmpty else { return true }
         guard let other = PodIdentity(alias: alias) else { return false }

@@ -49,7 +49,8 @@ package enum LinkStep: Hashable, Sendable {
     case neighbour(IPAddress, MACAddress)
 }
 
-/// All that makes a pod reachable: a pair of links whose second end is born in the pod's namespace, and steps for both ends.
+/// All that makes a pod reachable: a pair of links whose second end is born in the pod's namespace, and steps for
+/// both ends.
 package struct VethPlan: Hashable, Sendable {
     package let identity: PodIdentity
     package let podMAC: MACAddress
@@ -59,7 +60,8 @@ package struct VethPlan: Hashable, Sendable {
     /// What the pod reaches through the host.
     package let podRoutes: [LinkRoute]
 
-    /// - Parameter routes: destinations that IPAM asks for. A family of which it names none gets a default route. The gateway
+    /// - Parameter routes: destinations that IPAM asks for. A family of which it names none gets a default route. The
+    /// gateway
     ///   is always the host end: there is nobody else on the link.
     package init(
         identity: PodIdentity, podMAC: MACAddress? = nil, mtu: UInt32, addresses: [IPAddress], routes: [LinkRoute] = []

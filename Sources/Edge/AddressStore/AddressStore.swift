@@ -10,9 +10,10 @@ import NetTypes
 ///     10.244.1.7      the same file under the name of each of its addresses
 ///     .new            a record that is being made
 ///
-/// A record is complete (written, synced) before it gets its names by link(2), the attachment's name first and the addresses'
-/// after it; a release goes the other way. So whenever we are killed, no file is empty, every address has an attachment under
-/// which DEL finds it without searching, and the work of the killed call is finished by the next DEL.
+/// A record is complete (written, synced) before it gets its names by link(2), the attachment's name first and the
+/// addresses' after it; a release goes the other way. So whenever we are killed, no file is empty, every address has
+/// an attachment under which DEL finds it without searching, and the work of the killed call is finished by the next
+/// DEL.
 package struct AddressStore: Sendable {
     package let directory: String
 
@@ -65,7 +66,8 @@ package struct AddressStore: Sendable {
         return record.addresses
     }
 
-    /// Releases what belongs to none of `valid`, goes on after a failure and throws the first one; returns what was released.
+    /// Releases what belongs to none of `valid`, goes on after a failure and throws the first one; returns what was
+    /// released.
     package func collect(isValid: (AddressRecord) -> Bool) throws -> [AddressRecord] {
         guard let files = try StoreDirectory.open(directory, create: false) else { return [] }
         var released: [AddressRecord] = []
@@ -106,7 +108,8 @@ package struct AddressStore: Sendable {
     /// Container ids have no `@`, so the first one splits the name.
     private static func name(_ containerID: String, _ ifname: String) -> String { "\(containerID)@\(ifname)" }
 
-    /// Addresses first, the attachment's own name last: if we are killed in between, the next release finishes the work.
+    /// Addresses first, the attachment's own name last: if we are killed in between, the next release finishes the
+    /// work.
     private static func release(_ record: AddressRecord, in files: borrowing StoreDirectory) throws(StoreError) {
         let text = record.text
         for address in record.addresses where try files.read(address.description) == text {

@@ -90,8 +90,8 @@ extension AttachmentResult {
         dns = tree["dns"]
     }
 
-    /// The result object. With a `previous` one (we are not first in a chain) that one with ours appended, so that whatever
-    /// other plugins wrote survives unchanged.
+    /// The result object. With a `previous` one (we are not first in a chain) that one with ours appended, so that
+    /// whatever other plugins wrote survives unchanged.
     package func json(version: SpecVersion, after previous: JSONValue? = nil) -> JSONValue {
         let before = previous?["interfaces"]?.array ?? []
         let ips =

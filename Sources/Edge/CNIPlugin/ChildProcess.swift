@@ -80,7 +80,7 @@ private func spawn(_ path: String, environment: [String: String], stdin: CInt, s
 private func exchange(_ input: [UInt8], to sink: CInt, from source: CInt) -> [UInt8] {
     _ = fcntl(sink, F_SETFL, O_NONBLOCK)
     var (rest, output) = (input[...], [UInt8]())
-    var buffer = [UInt8](repeating: 0, count: 16_384)
+    var buffer = [UInt8](repeating: 0, count: 4096)
     var isOpen = true
     func finishWriting() {
         if isOpen { close(sink) }

@@ -1,7 +1,7 @@
 import Glibc
 
-/// Another plugin that ours runs as the specification says ("Plugin Delegation"): found in CNI_PATH, the same environment, the
-/// whole configuration on its standard input.
+/// Another plugin that ours runs as the specification says ("Plugin Delegation"): found in CNI_PATH, the same
+/// environment, the whole configuration on its standard input.
 package struct Delegate: Sendable {
     package let type: String
     package let path: String
@@ -37,8 +37,9 @@ package struct Delegate: Sendable {
 
     /// Runs a verb; the delegate's own error is passed on with its code and texts.
     ///
-    /// A delegate that refuses our version gets the highest one that both speak. This departs from "the same configuration", and
-    /// it is what makes Debian's host-local (at most 1.0.0) usable in a list of version 1.1.0, which STATUS and GC need.
+    /// A delegate that refuses our version gets the highest one that both speak. This departs from "the same
+    /// configuration", and it is what makes Debian's host-local (at most 1.0.0) usable in a list of version 1.1.0,
+    /// which STATUS and GC need.
     @discardableResult
     package func run(_ command: Command) throws(PluginError) -> JSONValue? {
         do {
@@ -55,8 +56,8 @@ package struct Delegate: Sendable {
         }
     }
 
-    /// Runs STATUS or GC, which older plugins do not know: they say "unknown CNI_COMMAND" (code 4) or refuse the version
-    /// (code 1), and neither means that they are broken.
+    /// Runs STATUS or GC, which older plugins do not know: they say "unknown CNI_COMMAND" (code 4) or refuse the
+    /// version (code 1), and neither means that they are broken.
     package func runIfKnown(_ command: Command) throws(PluginError) {
         do { try run(command) } catch {
             let unknown = error.code == .invalidEnvironment && error.message.contains("unknown CNI_COMMAND")

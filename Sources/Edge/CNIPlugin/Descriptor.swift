@@ -16,18 +16,20 @@ package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// Whole reads and writes of descriptors and small files.
 package enum Descriptor {
-    /// Reads to the end of file, or one octet more than `limit`.
+    /// Reads to the end of file, or one octet more than `limit`. The buffer on the stack is small on purpose: every
+    /// page that a plugin touches is a page fault, and faults are most of its run time.
     package static func readAll(_ descriptor: CInt, limit: Int) throws(SystemError) -> [UInt8] {
         var bytes: [UInt8] = []
         while bytes.count <= limit {
-            let want = min(65_536, limit + 1 - bytes.count)
-            let start = bytes.count
-            bytes.append(contentsOf: repeatElement(0, count: want))
-            let got = bytes.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress?.advanced(by: start), want) }
-            let code = errno
-            bytes.removeLast(want - max(0, got))
-            if got == 0 { return bytes }
-            if got < 0, code != EINTR { throw SystemError("read", code) }
+            let want = min(8192, limit + 1 - bytes.count)
+            let code = withUnsafeTemporaryAllocation(byteCount: want, alignment: 1) { buffer -> CInt? in
+                let got = Glibc.read(descriptor, buffer.baseAddress, want)
+                guard got > 0 else { return got == 0 ? 0 : errno }
+                bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<got]))
+                return nil
+            }
+            if code == 0 { return bytes }
+            if let code, code != EINTR { throw SystemError("read", code) }
         }
         return bytes
     }

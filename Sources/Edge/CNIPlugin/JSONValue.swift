@@ -1,7 +1,7 @@
 /// A JSON document as a tree that keeps every key, in order: what a plugin does not know it must still pass on.
 ///
-/// Own code instead of `JSONDecoder`: a plugin lives for two milliseconds, FoundationEssentials' decoder was measured at
-/// +0.8 ms and 2.5 times the memory of a parser like this one per call, and it forgets unknown keys.
+/// Own code instead of `JSONDecoder`: a plugin lives for two milliseconds, FoundationEssentials' decoder was measured
+/// at +0.8 ms and 2.5 times the memory of a parser like this one per call, and it forgets unknown keys.
 package enum JSONValue: Hashable, Sendable {
     case null
     case bool(Bool)
@@ -24,8 +24,8 @@ package struct JSONMember: Hashable, Sendable {
 }
 
 extension JSONValue {
-    /// The value of a key in an object; nil when it is absent, null, or this is no object. Exact spelling wins, then any
-    /// letter case counts (callers written in Go send `HostPort` for `hostPort`); of duplicates the last one.
+    /// The value of a key in an object; nil when it is absent, null, or this is no object. Exact spelling wins, then
+    /// any letter case counts (callers written in Go send `HostPort` for `hostPort`); of duplicates the last one.
     package subscript(_ key: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         let found =
@@ -45,7 +45,8 @@ extension JSONValue {
 
     package var members: [JSONMember]? { if case .object(let members) = self { members } else { nil } }
 
-    /// Replaces the value of a key (whatever its letter case) where it stands, or appends it. Does nothing in a non-object.
+    /// Replaces the value of a key (whatever its letter case) where it stands, or appends it. Does nothing in a
+    /// non-object.
     package mutating func set(_ key: String, _ value: JSONValue) {
         guard case .object(var members) = self else { return }
         if let index = members.lastIndex(where: { Self.sameLetters($0.name, key) }) {

@@ -37,19 +37,19 @@ package struct NetworkConfig: Sendable {
     /// Where the agent leaves `node.json`: in the plugin's configuration or in its `ipam` part.
     package var stateDirectory: String { ipam?["stateDir"]?.string ?? tree["stateDir"]?.string ?? "/run/martlet" }
 
-    /// The attachments that must stay, for GC; nil when the key is missing, which means "do nothing" and not "none are valid".
-    /// The tagged text of 1.1.0 and its later form name the key differently, and runtimes send both.
-    package var validAttachments: [Attachment]? {
+    /// The attachments that must stay, for GC; nil when the key is missing, which means "do nothing" and not "none
+    /// are valid". The tagged text of 1.1.0 and its later form name the key differently, and runtimes send both.
+    package var validAttachments: [AttachmentKey]? {
         guard let list = (tree["cni.dev/valid-attachments"] ?? tree["cni.dev/attachments"])?.array else { return nil }
         return list.compactMap { entry in
             guard let container = entry["containerID"]?.string, let ifname = entry["ifname"]?.string else { return nil }
-            return Attachment(containerID: container, ifname: ifname)
+            return AttachmentKey(containerID: container, ifname: ifname)
         }
     }
 }
 
 /// What identifies an attachment within a network.
-package struct Attachment: Hashable, Sendable {
+package struct AttachmentKey: Hashable, Sendable {
     package let containerID: String
     package let ifname: String
 

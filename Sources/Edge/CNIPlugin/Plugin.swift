@@ -15,10 +15,17 @@ package struct PluginOutput: Hashable, Sendable {
     package var output = ""
     package var errors = ""
     package var status: Int32 = 0
+
+    package init(output: String = "", errors: String = "", status: Int32 = 0) {
+        self.output = output
+        self.errors = errors
+        self.status = status
+    }
 }
 
 extension Plugin {
-    /// Runs one call: the error object goes to standard output with a status of 1 (the runtime's library parses it there).
+    /// Runs one call: the error object goes to standard output with a status of 1 (the runtime's library parses it
+    /// there).
     package func run(_ input: PluginInput) -> PluginOutput {
         guard let name = input.environment["CNI_COMMAND"], !name.isEmpty else {
             let versions = SpecVersion.allCases.map(\.rawValue).joined(separator: ", ")

@@ -71,7 +71,7 @@ package struct Request: Sendable {
         }
     }
 
-    package var attachment: Attachment { Attachment(containerID: containerID, ifname: ifname) }
+    package var attachment: AttachmentKey { AttachmentKey(containerID: containerID, ifname: ifname) }
 
     /// Directories of plugin binaries.
     package var searchPath: [String] { (environment["CNI_PATH"] ?? "").split(separator: ":").map(String.init) }

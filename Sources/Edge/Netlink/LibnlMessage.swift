@@ -2,8 +2,8 @@ import CNetlink
 import Glibc
 import NetTypes
 
-/// One request, built with libnl's message functions. (Its route, address and link objects would hide flags that we need, such as
-/// "no duplicate address detection", and cost an object per attribute.)
+/// One request, built with libnl's message functions. (Its route, address and link objects would hide flags that we
+/// need, such as "no duplicate address detection", and cost an object per attribute.)
 final class LibnlMessage {
     /// What the message does, for errors: "add route 10.244.1.7/32 dev mlt0123456789a".
     let operation: String

@@ -21,12 +21,13 @@ package struct LibnlError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// A synchronous rtnetlink socket for the plugin's few requests. It stays in the network namespace in which it was opened,
-/// wherever the thread goes later.
+/// A synchronous rtnetlink socket for the plugin's few requests. It stays in the network namespace in which it was
+/// opened, wherever the thread goes later.
 package final class LibnlSocket {
     private let socket: OpaquePointer
     private var sequence: UInt32 = 1
-    private var buffer = [UInt8](repeating: 0, count: 65_536)
+    /// Not zeroed: what is not touched costs no page fault.
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 16)
 
     package init() throws(LibnlError) {
         guard let socket = nl_socket_alloc() else { throw LibnlError("allocate a netlink socket", code: ENOMEM) }
@@ -44,10 +45,14 @@ package final class LibnlSocket {
         }
     }
 
-    deinit { nl_socket_free(socket) }
+    deinit {
+        nl_socket_free(socket)
+        buffer.deallocate()
+    }
 
-    /// Sends all messages in one system call and waits for the kernel's word on the last one. The kernel goes on after a refused
-    /// message, so the first refusal is thrown when all are done. Answers to get requests are returned in order.
+    /// Sends all messages in one system call and waits for the kernel's word on the last one. The kernel goes on
+    /// after a refused message, so the first refusal is thrown when all are done. Answers to get requests are
+    /// returned in order.
     @discardableResult
     func perform(_ messages: [LibnlMessage]) throws(LibnlError) -> [LibnlReply] {
         guard let last = messages.last else { return [] }
@@ -118,8 +123,8 @@ package final class LibnlSocket {
 
     private func receive(_ operation: String) throws(LibnlError) -> [LibnlReply] {
         while true {
-            let got = recv(nl_socket_get_fd(socket), &buffer, buffer.count, 0)
-            if got >= 0 { return LibnlReply.split(buffer.prefix(got)) }
+            let got = recv(nl_socket_get_fd(socket), buffer.baseAddress, buffer.count, 0)
+            if got >= 0 { return LibnlReply.split(Array(buffer[..<got])[...]) }
             let code = errno
             guard code == EINTR else { throw LibnlError(operation, code: code) }
         }
@@ -132,4 +137,9 @@ package final class LibnlSocket {
         let text = hasText ? reply.attributes(after: 20).text(NLMSGERR_ATTR_MSG.rawValue) : nil
         return LibnlError(operation, code: -code, kernelMessage: text)
     }
+}
+
+/// The libnl that the process runs with.
+package enum LibnlVersion {
+    package static var text: String { "\(nl_ver_maj).\(nl_ver_min).\(nl_ver_mic)" }
 }

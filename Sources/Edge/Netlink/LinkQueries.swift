@@ -70,7 +70,8 @@ extension LibnlSocket {
         return try dump(message).compactMap { LinkInfo($0) }
     }
 
-    /// Removes a link with its routes, addresses and neighbours, and the other end of a veth. One that is gone is no error.
+    /// Removes a link with its routes, addresses and neighbours, and the other end of a veth. One that is gone is no
+    /// error.
     package func deleteLink(_ link: LinkInfo) throws(LibnlError) {
         var header = ifinfomsg()
         header.ifi_index = link.index
@@ -106,8 +107,8 @@ package struct RouteAnswer: Hashable, Sendable {
 }
 
 extension LibnlSocket {
-    /// Asks the kernel for the route to an address: with `match` the entry of the table, otherwise the way a packet would take.
-    /// Nil when there is none, or one that says "unreachable".
+    /// Asks the kernel for the route to an address: with `match` the entry of the table, otherwise the way a packet
+    /// would take. Nil when there is none, or one that says "unreachable".
     package func route(to address: IPAddress, match: Bool) throws(LibnlError) -> RouteAnswer? {
         var header = rtmsg()
         header.rtm_family = address.family.socketFamily

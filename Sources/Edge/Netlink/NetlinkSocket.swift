@@ -16,8 +16,9 @@ package final class NetlinkSocket {
             socket(AF_NETLINK, Int32(SOCK_RAW.rawValue) | Int32(SOCK_CLOEXEC.rawValue), NETLINK_ROUTE)
         }
         do {
-            try Self.configure(descriptor, groups: groups)
+            Self.configure(descriptor)
             portID = try Self.bind(descriptor)
+            try Self.listen(descriptor, groups: groups)
         } catch {
             Glibc.close(descriptor)
             throw error
@@ -50,7 +51,7 @@ package final class NetlinkSocket {
         Glibc.close(descriptor)
     }
 
-    private static func configure(_ descriptor: Int32, groups: [UInt32]) throws(NetlinkError) {
+    private static func configure(_ descriptor: Int32) {
         // Forced sizes ignore net.core.rmem_max and need CAP_NET_ADMIN, which whoever changes routes has.
         if !set(descriptor, SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20) { set(descriptor, SOL_SOCKET, SO_RCVBUF, 8 << 20) }
         if !set(descriptor, SOL_SOCKET, SO_SNDBUFFORCE, 1 << 20) { set(descriptor, SOL_SOCKET, SO_SNDBUF, 1 << 20) }
@@ -58,6 +59,10 @@ package final class NetlinkSocket {
         for option in [NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK] {
             set(descriptor, SOL_NETLINK, Int32(option), 1)
         }
+    }
+
+    /// After `bind`, which forgets memberships.
+    private static func listen(_ descriptor: Int32, groups: [UInt32]) throws(NetlinkError) {
         for group in groups {
             try check("listen to netlink group \(group)") {
                 set(descriptor, SOL_NETLINK, Int32(NETLINK_ADD_MEMBERSHIP), Int32(group)) ? 0 : -1

@@ -3,8 +3,8 @@ import Glibc
 import NetTypes
 import PodWiring
 
-/// Reads for CHECK what the kernel has of a pod's link. The node's tables can be large, so single entries are asked for there;
-/// a pod's tables are small and are read whole.
+/// Reads for CHECK what the kernel has of a pod's link. The node's tables can be large, so single entries are asked
+/// for there; a pod's tables are small and are read whole.
 package enum PodObserver {
     /// The host end of a plan; nil when it does not exist.
     package static func host(_ plan: VethPlan, _ socket: LibnlSocket) throws(LibnlError) -> WiringFacts? {

@@ -3,8 +3,8 @@ import Glibc
 
 /// Kernel settings of one link that netlink cannot set.
 enum PodSysctl {
-    /// Sets `net.ipv6.conf.LINK.KEY` in the thread's namespace unless it has the value. A kernel without IPv6 has nothing to set
-    /// (then an IPv6 address fails later with the kernel's own words).
+    /// Sets `net.ipv6.conf.LINK.KEY` in the thread's namespace unless it has the value. A kernel without IPv6 has
+    /// nothing to set (then an IPv6 address fails later with the kernel's own words).
     static func setIPv6(_ key: String, of link: String, to value: Character) throws(LibnlError) {
         let path = "/proc/sys/net/ipv6/conf/\(link)/\(key)"
         let descriptor = clinux_open(path, O_RDWR, 0)

@@ -6,23 +6,46 @@ import PodWiring
 /// Why a pod could not be wired.
 package enum WiringProblem: Error, Hashable, Sendable {
     case kernel(LibnlError)
+    /// The pod's namespace cannot be opened or entered.
+    case namespace(LibnlError)
+    /// The pod has an interface of this name.
+    case interfaceExists(String)
+    /// The node has a link of our name that somebody else's alias is on.
+    case foreignLink(String, alias: String)
     /// The address has a route already, here named by its device.
     case addressInUse(IPAddress, device: String)
 }
 
 /// Carries out a `VethPlan`: three netlink batches with a fixed number of system calls, whatever runs on the node.
 package struct PodWirer {
+    /// The node's side.
+    package let links: PodLinks
     private let host: LibnlSocket
     private let pod: LibnlSocket
     private let namespace: PodNamespace
 
-    /// - Parameters:
-    ///   - host: a socket of the node's namespace.
-    ///   - pod: a socket of the pod's namespace.
-    package init(host: LibnlSocket, pod: LibnlSocket, namespace: PodNamespace) {
-        self.host = host
-        self.pod = pod
-        self.namespace = namespace
+    /// Opens both sides. The interface must not exist in the pod: an ADD that is repeated leaves the first one intact.
+    /// A host end of our name was then left by a killed ADD (its pod's end is in another namespace), and is removed.
+    package init(_ identity: PodIdentity, netns: String) throws(WiringProblem) {
+        do throws(LibnlError) {
+            let namespace = try PodNamespace(path: netns)
+            self.namespace = namespace
+            pod = try namespace.inside { () throws(LibnlError) in try LibnlSocket() }
+        } catch {
+            throw .namespace(error)
+        }
+        let exists: Bool
+        let foreign: LinkInfo?
+        do throws(LibnlError) {
+            exists = try pod.link(named: identity.ifname) != nil
+            host = try LibnlSocket()
+            links = PodLinks(host)
+            foreign = exists ? nil : try links.remove(identity)
+        } catch {
+            throw .kernel(error)
+        }
+        if exists { throw .interfaceExists(identity.ifname) }
+        if let foreign { throw .foreignLink(foreign.name, alias: foreign.alias ?? "") }
     }
 
     /// Makes and sets up both ends. When it throws, the caller removes the host end, with which everything goes.
@@ -51,8 +74,8 @@ package struct PodWirer {
         }
     }
 
-    /// An address that the node already routes somewhere (another pod's link, or the node itself) must not be taken over: the
-    /// kernel would accept a second route of another metric.
+    /// An address that the node already routes somewhere (another pod's link, or the node itself) must not be taken
+    /// over: the kernel would accept a second route of another metric.
     private func refuseTaken(_ address: IPAddress) throws(WiringProblem) {
         let owner: String?
         do throws(LibnlError) {
@@ -65,7 +88,8 @@ package struct PodWirer {
         throw .addressInUse(address, device: owner ?? "(several)")
     }
 
-    /// One message makes both ends, the pod's in its namespace under its final name; the second one reads back what came of it.
+    /// One message makes both ends, the pod's in its namespace under its final name; the second one reads back what
+    /// came of it.
     private func create(_ plan: VethPlan) throws(LibnlError) -> LinkInfo {
         let message = LibnlMessage(
             "create veth \(plan.hostName)", type: Int(RTM_NEWLINK), flags: NLM_F_CREATE | NLM_F_EXCL,
@@ -88,7 +112,8 @@ package struct PodWirer {
         return link
     }
 
-    /// One queue each way: otherwise the kernel makes one per possible CPU and waits for an RCU grace period to give them back.
+    /// One queue each way: otherwise the kernel makes one per possible CPU and waits for an RCU grace period to give
+    /// them back.
     private static func putEnd(_ message: LibnlMessage, name: String, mac: MACAddress, mtu: UInt32) {
         message.put(IFLA_IFNAME, name)
         message.put(IFLA_MTU, mtu)
@@ -97,8 +122,8 @@ package struct PodWirer {
         message.put(IFLA_NUM_RX_QUEUES, UInt32(1))
     }
 
-    /// The host's MAC stands in every pod's neighbour table, and was seen to be lost: kernels that ignore it at creation, and
-    /// network managers that give new links one of their own.
+    /// The host's MAC stands in every pod's neighbour table, and was seen to be lost: kernels that ignore it at
+    /// creation, and network managers that give new links one of their own.
     private func assureMAC(_ link: LinkInfo) throws(LibnlError) {
         for _ in 0..<5 {
             let message = LinkStep.setLink(link.index, "set MAC of \(link.name)")

@@ -115,6 +115,24 @@ extension KernelLoop {
 
     // MARK: Routes
 
+    /// Hands the wishes in the inbox to the ledger, then convergence.
+    func absorb(until deadline: Instant) -> Bool {
+        while absorbed < inbox.count {
+            guard Self.now() < deadline else { return false }
+            let end = min(absorbed + RouteSocket.batchSize, inbox.count)
+            for change in inbox[absorbed..<end] { ledger.set(change) }
+            absorbed = end
+        }
+        inbox = []
+        absorbed = 0
+        if isConverging {
+            isConverging = false
+            let stale = ledger.converge()
+            if stale > 0 { tell(.sweeping(stale)) }
+        }
+        return true
+    }
+
     /// Carries out what is due.
     func program(until deadline: Instant) -> Bool {
         while true {

@@ -27,6 +27,11 @@ package actor KernelLoop: Loop {
     var monitor: NetlinkMonitor?
     private var source: (any DispatchSourceRead)?
     private var timer: (any DispatchSourceTimer)?
+    /// Wishes that the ledger does not know yet; the first `absorbed` of them it does.
+    var inbox: [FIBChange] = []
+    var absorbed = 0
+    /// Convergence was announced after the wishes in the inbox.
+    var isConverging = false
     private var isTurnQueued = false
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
@@ -49,6 +54,11 @@ package actor KernelLoop: Loop {
         ledger = RouteLedger(
             RouteSettings(
                 table: configuration.table, metric: configuration.metric, owner: configuration.protocolID))
+    }
+
+    isolated deinit {
+        source?.cancel()
+        timer?.cancel()
     }
 
     /// Opens the sockets in the calling thread's network namespace, or in the one at the path `namespace`, and reads links,
@@ -93,7 +103,7 @@ package actor KernelLoop: Loop {
     /// Takes over new wishes; returns at once, the work is done in slices.
     package func apply(_ changes: [FIBChange]) {
         guard configuration.enabled else { return }
-        for change in changes { ledger.set(change) }
+        inbox.append(contentsOf: changes)
         queueTurn()
     }
 
@@ -107,19 +117,23 @@ package actor KernelLoop: Loop {
     /// Every peer has converged: what an earlier run left and nobody wants is removed from now on.
     package func converged() {
         guard configuration.enabled else { return }
-        let stale = ledger.converge()
-        if stale > 0 { onEvent(.sweeping(stale)) }
+        isConverging = true
         queueTurn()
     }
 
     /// Removes every route of ours, aggregates included, and wants nothing from now on. `settled` tells when it is done.
     package func withdrawAll() {
         guard configuration.enabled else { return }
+        inbox = []
+        absorbed = 0
         ledger.withdrawAll()
         queueTurn()
     }
 
     package func snapshot() -> FIBSnapshot { ledger.snapshot() }
+
+    /// What was done since the start, without the price of a snapshot.
+    package func counters() -> FIBCounters { ledger.counters }
 
     /// Returns when all work that can be done now is done; failed operations may wait for their next attempt.
     package func settled() async {
@@ -172,6 +186,7 @@ package actor KernelLoop: Loop {
         guard continueReading(until: deadline), drain(until: deadline) else { return false }
         publishTopology()
         guard configuration.enabled else { return true }
+        guard absorb(until: deadline) else { return false }
         let now = Self.now()
         if now - lastReading >= .seconds(60) { needsReading = true }
         if needsReading, now - lastReading >= .seconds(1) {

@@ -1,5 +1,5 @@
-import CNetlink
 import COpenSSL
+import Netlink
 
 /// What this build is made of.
 package enum Version {
@@ -9,7 +9,7 @@ package enum Version {
     /// C libraries in use, by name: the versions that the process runs with, not those it was built with.
     package static var libraries: [String: String] {
         [
-            "libnl": "\(nl_ver_maj).\(nl_ver_min).\(nl_ver_mic)",
+            "libnl": LibnlVersion.text,
             "openssl": OpenSSL_version(OPENSSL_VERSION_STRING).map { String(cString: $0) } ?? "unknown",
         ]
     }

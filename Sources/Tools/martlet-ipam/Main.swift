@@ -1,5 +1,5 @@
-// The IPAM plugin `martlet-ipam`: gives pods addresses of the node's podCIDRs, or of the ranges in its configuration, for our own
-// plugin and for others (`ptp`, `bridge`).
+// The IPAM plugin `martlet-ipam`: gives pods addresses of the node's podCIDRs, or of the ranges in its configuration,
+// for our own plugin and for others (`ptp`, `bridge`).
 
 import AddressStore
 import CNIPlugin
@@ -62,7 +62,7 @@ struct IPAMPlugin: Plugin {
         let keep = Set(valid)
         let config = try IPAMConfig(request)
         try store(config) { store in
-            try store.collect { keep.contains(Attachment(containerID: $0.containerID, ifname: $0.ifname)) }
+            try store.collect { keep.contains(AttachmentKey(containerID: $0.containerID, ifname: $0.ifname)) }
         }
     }
 

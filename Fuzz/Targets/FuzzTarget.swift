@@ -1,0 +1,23 @@
+/// What reads bytes that others wrote: nothing of it may trap, hang or contradict itself, whatever the bytes are.
+///
+/// `make fuzz` looks for inputs that break this. `FuzzTests` runs the fixtures and what is in `Fuzz/corpus`, which is also
+/// where an input goes that once broke something.
+package enum FuzzTarget: String, CaseIterable, Sendable {
+    /// A stream of BGP messages, headers included; the first octet chooses what was negotiated.
+    case stream
+    /// The body of one UPDATE, which a stream with its markers rarely gets to; the first octet as above.
+    case update
+    /// A CNI plugin's standard input, and the result of an earlier plugin in it.
+    case cni
+    /// The agent's configuration.
+    case configuration
+
+    package func run(_ bytes: [UInt8]) {
+        switch self {
+        case .stream: fuzzStream(bytes)
+        case .update: fuzzUpdate(bytes)
+        case .cni: fuzzCNI(bytes)
+        case .configuration: fuzzConfiguration(bytes)
+        }
+    }
+}

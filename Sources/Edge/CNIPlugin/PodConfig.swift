@@ -1,0 +1,52 @@
+import NetTypes
+import PodWiring
+
+/// What the plugin's own keys and the runtime's wishes say.
+package struct PodConfig {
+    /// Whose link it is.
+    package let identity: PodIdentity
+    /// A MAC that the runtime wants for the pod (capability `mac`).
+    package let mac: MACAddress?
+    private let config: NetworkConfig
+
+    /// Reads; `validate` judges.
+    package init(_ request: Request) {
+        config = request.config
+        identity = PodIdentity(
+            containerID: request.containerID, ifname: request.ifname, network: request.config.name,
+            namespace: request.arguments["K8S_POD_NAMESPACE"], pod: request.arguments["K8S_POD_NAME"])
+        mac = request.config.runtimeConfig?["mac"]?.string.flatMap { MACAddress($0) }
+    }
+
+    /// Refuses what ADD would otherwise silently not do.
+    package func validate() throws(PluginError) {
+        let mode = config.tree["delete"]?.string ?? "auto"
+        guard ["sync", "deferred", "auto"].contains(mode) else {
+            throw PluginError(.invalidConfig, "delete must be \"sync\", \"deferred\" or \"auto\"", details: mode)
+        }
+        for key in ["portMappings", "bandwidth"] {
+            guard let value = config.runtimeConfig?[key], value != .array([]), value != .object([]) else { continue }
+            throw PluginError(.unsupportedField, "unsupported field: runtimeConfig.\(key) = \(value)")
+        }
+        if let text = config.runtimeConfig?["mac"], mac == nil {
+            throw PluginError(.invalidConfig, "runtimeConfig.mac is no MAC address", details: text.description)
+        }
+        if let mac, mac.bytes.first.map({ $0 & 1 == 1 }) ?? true || mac.rawValue == 0 {
+            throw PluginError(.invalidConfig, "runtimeConfig.mac is no unicast address", details: mac.description)
+        }
+        guard let mtu = config.tree["mtu"] else { return }
+        guard let value = mtu.int, value == 0 || (68...65_535).contains(value) else {
+            throw PluginError(.invalidConfig, "mtu must be 0 (the uplink's) or 68 to 65535", details: mtu.description)
+        }
+    }
+
+    /// The pod's MTU as configured, else the agent's word; nil means the uplink's.
+    package var mtu: UInt32? {
+        if let configured = config.tree["mtu"]?.int, configured > 0 { return UInt32(exactly: configured) }
+        // A missing or damaged state file must not stop a pod whose addresses do not come from it.
+        guard let told = (try? NodeState.read(config.stateDirectory))?.mtu, (68...65_535).contains(told) else {
+            return nil
+        }
+        return UInt32(told)
+    }
+}
