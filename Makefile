@@ -11,7 +11,7 @@ RTPROTOSDIR ?= /etc/iproute2/rt_protos.d
 SWIFTSOURCES := $(wildcard Sources Tests Fuzz Package.swift)
 SHELLSCRIPTS := $(wildcard scripts/* .ci/run Fuzz/*.sh)
 PYTHON := $(wildcard Benchmarks/*.py)
-MANPAGES := $(wildcard man/*.[1-8])
+MANPAGES := $(wildcard docs/man/*.[1-8])
 
 # The agent and the CLI carry the Swift library in them; the plugins are fully static, which starts three times as fast and
 # needs nothing of the host. The two ways of linking do not share a build directory.

@@ -71,7 +71,7 @@ let package = Package(
         // Edge
         edge("DispatchIO", ["NetTypes", "CLinux"]),
         edge("Netlink", ["FIB", "PodWiring", "NetTypes", "CNetlink", "CLinux"]),
-        edge("CNIPlugin", ["NetTypes", "CLinux"]),
+        edge("CNIPlugin", ["PodWiring", "IPAM", "NetTypes", "CLinux"]),
         edge("AddressStore", ["IPAM", "NetTypes", "CLinux"]),
         edge("ControlAPI", ["NetTypes", "DispatchIO", "CCurl", "CMicroHTTPD", "CLinux"]),
         edge(
@@ -85,7 +85,7 @@ let package = Package(
         tool("martletd", ["NodeAgent", "NetTypes", argumentParser, logging]),
         tool("martlet", ["CNIPlugin", "PodWiring", "Netlink", "NetTypes", "CLinux"]),
         tool("martlet-ipam", ["CNIPlugin", "IPAM", "AddressStore", "NetTypes", "CLinux"]),
-        tool("martletctl", ["ControlAPI", "NetTypes", argumentParser]),
+        tool("martletctl", ["ControlAPI", argumentParser]),
 
         // Tests
         tests("NetTypesTests", ["NetTypes"]),
@@ -93,14 +93,22 @@ let package = Package(
         tests("BGPSessionTests", ["BGPSession", "BGPWire", "NetTypes"]),
         tests("RIBTests", ["RIB", "BGPWire", "NetTypes"]),
         tests("BGPSpeakerTests", ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "NetTypes"]),
+        tests("DispatchIOTests", ["DispatchIO", "NetTypes"]),
         tests("FIBTests", ["FIB", "NetTypes"]),
         tests("PodWiringTests", ["PodWiring", "NetTypes"]),
         tests("IPAMTests", ["IPAM", "NetTypes"]),
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
-        tests("CNIPluginTests", ["CNIPlugin", "NetTypes"]),
+        tests("CNIPluginTests", ["CNIPlugin", "PodWiring", "NetTypes"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
-        tests("ControlAPITests", ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"]),
+<<<<<<< HEAD
+        .testTarget(
+            name: "ControlAPITests", dependencies: ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
+            path: "Tests/ControlAPITests", exclude: ["Golden"], swiftSettings: settings),
         tests("NodeAgentTests", ["NodeAgent", "BGPSpeaker", "BGPSession", "NetTypes", "TestKit"]),
+=======
+        tests("ControlAPITests", ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"]),
+        tests("NodeAgentTests", ["NodeAgent", "BGPSpeaker", "BGPSession", "DispatchIO", "NetTypes", "TestKit"]),
+>>>>>>> ribtest
         tests("TidyTests", ["TestKit"]),
         tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
         tests("InteropTests", ["Lab", "TestKit", "NetTypes"]),

@@ -7,7 +7,7 @@ struct TemporaryDirectory {
     let path: String
 
     init() throws {
-        path = String(try require("mktemp", "-d", "/tmp/martlet-control-\(getpid())-XXXXXX").dropLast())
+        path = String(try require("mktemp", "-d", "--tmpdir", "--suffix=-martlet-control-\(getpid())").dropLast())
     }
 
     func remove() { _ = try? run(["rm", "-rf", "--", path]) }

@@ -75,8 +75,8 @@ struct SocketTests {
         let error = #expect(throws: ControlError.self) { try ControlClient(socket: "/nonexistent/m.sock").get(.status) }
         #expect(
             error?.description == """
-                martletd is not running (no answer on /nonexistent/m.sock): "systemctl status martletd" shows its state, \
-                "journalctl -u martletd" why it ended
+                martletd is not running (no answer on /nonexistent/m.sock): "systemctl status martletd" shows \
+                its state, "journalctl -u martletd" why it ended
                 """)
     }
 

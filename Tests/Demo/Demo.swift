@@ -20,7 +20,7 @@ final class Demo {
         self.screen = screen
         screen.title("Martlet: pods of two nodes, routed by BGP through one rack")
         // What is missing is told before anything is built.
-        for program in ["martletd", "martletctl", "martlet", "martlet-ipam"] { _ = try Program.path(program) }
+        for program in ["martletd", "martletctl", "martlet", "martlet-ipam"] { _ = try martletBinary(program) }
         switch options.top {
         case .frr: _ = try requireProgram("/usr/lib/frr/bgpd", package: "frr")
         case .bird: _ = try requireProgram("bird", package: "bird2")
@@ -63,8 +63,8 @@ final class Demo {
                │ node-a  AS 64601 │        │ node-b  AS 64602 │
                │ 10.244.1.0/24    │        │ 10.244.2.0/24    │
                │ fd00:10:244:1::  │        │ fd00:10:244:2::  │
-               └──┬─────┬─────┬───┘        └──┬─────┬─────┬───┘
-               pod-a1 pod-a2 pod-a3       pod-b1 pod-b2 pod-b3
+               └──┬──────┬──────┬─┘        └──┬──────┬──────┬─┘
+               pod-a1 pod-a2 pod-a3        pod-b1 pod-b2 pod-b3
 
             """
         screen.line()

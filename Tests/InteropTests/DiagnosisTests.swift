@@ -144,7 +144,7 @@ extension Interop {
 
                     """
                 try text.write(toFile: file, atomically: true, encoding: .utf8)
-                let finished = try rack.nodes[0].run([try Program.path("martletd"), "check", file])
+                let finished = try rack.nodes[0].run([try martletBinary("martletd"), "check", file])
                 #expect(finished.status != 0)
                 let report = finished.output + finished.errors
                 for place in ["3:14", "6:8", "8:"] {
@@ -158,7 +158,7 @@ extension Interop {
         @Test func `check accepts the configuration of the lab`() throws {
             try Rack.use(nodes: 1) { rack in
                 let node = try rack.martlet(0)
-                let finished = try rack.nodes[0].run([try Program.path("martletd"), "check", node.configurationFile])
+                let finished = try rack.nodes[0].run([try martletBinary("martletd"), "check", node.configurationFile])
                 #expect(finished.succeeded, "\(finished)")
             }
         }

@@ -1,8 +1,10 @@
+import Foundation
 import Lab
 import TestKit
 import Testing
 
-/// All tests with racks and real daemons run one after the other: two cores do not carry more, and time is part of what they check.
+/// All tests with racks and real daemons run one after the other: two cores do not carry more, and time is part of
+/// what they check.
 @Suite(.serialized)
 package struct Interop {}
 
@@ -10,6 +12,25 @@ extension Interop {
     /// The lab against itself: where these fail, the machine or a package is to blame, not Martlet.
     @Suite(.serialized)
     struct LabTests {
+        @Test func `what a dead process left is swept, what a living one has is not`() throws {
+            let dead = try Rack.use(tors: 0, nodes: 1) { rack in
+                try Daemon(["true"], in: rack.nodes[0], log: rack.directory("true.log"))
+            }
+            dead.stop()
+            let leftovers = ["martlet-lab-\(dead.pid)-1-tor", "martlet-lab-\(dead.pid)-1-node-a"]
+            for name in leftovers { try must(["ip", "netns", "add", name]) }
+            let directory = "/tmp/martlet-lab-\(dead.pid)-1"
+            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+            try Rack.use(tors: 0, nodes: 1) { rack in
+                LabName.sweep()
+                let left = try FileManager.default.contentsOfDirectory(atPath: "/run/netns")
+                #expect(Set(left).isDisjoint(with: leftovers))
+                #expect(left.contains(rack.nodes[0].name))
+                #expect(!FileManager.default.fileExists(atPath: directory))
+                #expect(FileManager.default.fileExists(atPath: rack.name.directory))
+            }
+        }
+
         @Test(arguments: RouterKind.allCases)
         func `routers of every make exchange routes with BIRD in a rack`(kind: RouterKind) throws {
             try Rack.use(nodes: 1) { rack in

@@ -33,6 +33,24 @@ extension Interop {
         }
 
         @Test(arguments: [RouterKind.frr, .bird])
+        func `a session over IPv6 carries both families both ways`(kind: RouterKind) throws {
+            try Rack.use(nodes: 1) { rack in
+                let link = rack.link(node: 0)
+                var configuration = rack.routerConfiguration()
+                configuration.neighbors[0].address = link.nodeIPv6
+                configuration.networks = [remote4, remote6]
+                let tor = try rack.startRouter(kind, configuration)
+                let node = try rack.startMartlet(0) { $0.peers[0].address = link.routerIPv6 }
+                try tor.waitEstablished(link.nodeIPv6)
+                try node.waitEstablished(link.routerIPv6)
+                try tor.waitAccepted(Set(Rack.podCIDRs(0)), from: link.nodeIPv6)
+                try node.namespace.waitPrefixes(Set(Rack.podCIDRs(0) + [remote4, remote6]), protocolID: 179)
+                let route = try node.namespace.route(remote4, protocolID: 179)
+                #expect(route?.hops == ["via \(link.routerIPv4) dev \(link.nodeInterface)"])
+            }
+        }
+
+        @Test(arguments: [RouterKind.frr, .bird])
         func `the session comes up when only we connect`(kind: RouterKind) throws {
             try Rack.use(nodes: 1) { rack in
                 let tor = try rack.startRouter(kind, rack.routerConfiguration(passive: true))
@@ -52,7 +70,8 @@ extension Interop {
             }
         }
 
-        /// Established on both sides, podCIDRs and nothing else out, the router's prefixes in and in the kernel, and gone when withdrawn.
+        /// Established on both sides, podCIDRs and nothing else out, the router's prefixes in and in the kernel, and
+        /// gone when withdrawn.
         private func exchange(_ rack: Rack, _ tor: any Router, _ node: MartletNode) throws {
             let link = rack.link(node: 0)
             let own = Set(Rack.podCIDRs(0))

@@ -1,7 +1,8 @@
 import Foundation
 import TestKit
 
-/// BIRD 2 in one namespace, asked through birdc. Announcing and withdrawing rewrite its configuration, as an operator would.
+/// BIRD 2 in one namespace, asked through birdc. Announcing and withdrawing rewrite its configuration, as an operator
+/// would.
 package final class BIRDRouter: Router, @unchecked Sendable {
     package let kind = "BIRD"
     package let namespace: Namespace

@@ -4,7 +4,8 @@ import NetTypes
 import TestKit
 
 /// Answers UDP and TCP on port 7007 of a namespace, over IPv4 and IPv6, and tells whom it answered:
-/// `PAYLOAD` -> `PAYLOAD from ADDRESS hops N`, padded to the length of the question, so that a full-sized question proves both ways.
+/// `PAYLOAD` -> `PAYLOAD from ADDRESS hops N`, padded to the length of the question, so that a full-sized question
+/// proves both ways.
 package final class EchoServer: @unchecked Sendable {
     package static let port: UInt16 = 7007
 

@@ -41,8 +41,8 @@ package final class GoBGPRouter: Router {
 
                 """
             for family in neighbor.families {
-                text +=
-                    " [[neighbors.afi-safis]]\n  [neighbors.afi-safis.config]\n   afi-safi-name = \"\(family)-unicast\"\n"
+                text += " [[neighbors.afi-safis]]\n  [neighbors.afi-safis.config]\n"
+                text += "   afi-safi-name = \"\(family)-unicast\"\n"
             }
         }
         return text + own.extra + "\n"
@@ -97,7 +97,8 @@ package final class GoBGPRouter: Router {
 }
 
 extension JSONValue {
-    /// The whole number of a key, wherever in the first two levels it is: `gobgp -j global` changed its shape between versions.
+    /// The whole number of a key, wherever in the first two levels it is: `gobgp -j global` changed its shape between
+    /// versions.
     fileprivate func int(at key: String) -> Int? {
         self[key].int ?? object.values.lazy.compactMap { $0[key].int }.first
     }

@@ -8,7 +8,8 @@ package struct KernelRoute: Hashable, Sendable, CustomStringConvertible {
     package let prefix: String
     /// unicast, unreachable, blackhole ...
     package let kind: String
-    /// Number of the route protocol: 179 the agent, 180 the plugin, 186 BGP of FRR, 12 BIRD, 2 kernel, 3 boot, 4 static.
+    /// Number of the route protocol: 179 the agent, 180 the plugin, 186 BGP of FRR, 12 BIRD, 2 kernel, 3 boot, 4
+    /// static.
     package let protocolID: Int
     package let metric: Int
     /// Next hops, `via ADDRESS dev NAME` or `dev NAME`, sorted.

@@ -65,7 +65,8 @@ package struct MartletConfiguration: Sendable {
     }
 }
 
-/// Our agent on a node of a rack: its configuration, its process (which may be killed and started again), and martletctl.
+/// Our agent on a node of a rack: its configuration, its process (which may be killed and started again), and
+/// martletctl.
 package final class MartletNode: Speaker, @unchecked Sendable {
     package let kind = "Martlet"
     package let namespace: Namespace
@@ -97,7 +98,7 @@ package final class MartletNode: Speaker, @unchecked Sendable {
 
     /// Starts the agent and waits until it answers on its control socket.
     package func start() throws {
-        let program = try Program.path("martletd")
+        let program = try martletBinary("martletd")
         let started = try Daemon([program, "--config", configurationFile], in: namespace, log: log)
         lock.withLock { daemon = started }
         try started.wait(for: "martletd answers martletctl") { try ctl("sessions", "-o", "json").output.hasPrefix("{") }
@@ -118,13 +119,13 @@ package final class MartletNode: Speaker, @unchecked Sendable {
 
     /// martletctl as an operator types it on this node.
     package func ctl(_ arguments: String...) throws -> Finished {
-        try namespace.run([try Program.path("martletctl")] + arguments + ["--socket", socket])
+        try namespace.run([try martletBinary("martletctl")] + arguments + ["--socket", socket])
     }
 
     /// martletctl ... -o json.
     package func json(_ arguments: String...) throws -> JSONValue {
         let command = arguments + ["-o", "json", "--socket", socket]
-        let finished = try namespace.run([try Program.path("martletctl")] + command)
+        let finished = try namespace.run([try martletBinary("martletctl")] + command)
         // A session that is down makes the exit status non-zero; the document is there all the same.
         guard finished.output.hasPrefix("{") else {
             throw LabError(command: ["martletctl"] + command, finished: finished)
@@ -183,7 +184,7 @@ package final class MartletNode: Speaker, @unchecked Sendable {
                         ],
                     ]
                 ],
-            ], path: [try Program.pluginFolder()])
+            ], path: [URL(fileURLWithPath: try martletBinary("martlet")).deletingLastPathComponent().path])
     }
 }
 

@@ -26,7 +26,8 @@ package struct Mesh: Sendable {
     /// Routers between two pods: the node, and between nodes also the ToR and the other node.
     package static func routers(_ from: Int, _ to: Int) -> Int { from == to ? 1 : 3 }
 
-    /// Every pod asks every other one over both families, by UDP, by TCP, and with a full-sized packet that must not be fragmented.
+    /// Every pod asks every other one over both families, by UDP, by TCP, and with a full-sized packet that must not
+    /// be fragmented.
     package func probe() throws -> [MeshProbe] {
         var results: [MeshProbe] = []
         for from in pods {

@@ -2,7 +2,8 @@ import CLinux
 import Foundation
 import TestKit
 
-/// A network namespace of a lab: a router, a node, a pod. Named, so that `ip netns exec NAME` works for whoever looks at it.
+/// A network namespace of a lab: a router, a node, a pod. Named, so that `ip netns exec NAME` works for whoever looks
+/// at it.
 package final class Namespace: Sendable {
     package let name: String
     /// What an operator would call it: tor, node-a, pod-a1.
@@ -17,7 +18,8 @@ package final class Namespace: Sendable {
         self.role = role
         try must(["ip", "netns", "add", name])
         token = Cleanup.shared.add { Namespace.remove(name) }
-        // Addresses must be usable at once: a router that waits for duplicate address detection has no IPv6 next hop yet.
+        // Addresses must be usable at once: a router that waits for duplicate address detection has no IPv6 next hop
+        // yet.
         var settings = ["ipv6/conf/all/accept_dad": "0", "ipv6/conf/default/accept_dad": "0"]
         if forwards {
             for key in ["ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv6/conf/default/forwarding"] {

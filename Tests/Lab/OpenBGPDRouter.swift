@@ -13,7 +13,8 @@ package final class OpenBGPDRouter: Router, @unchecked Sendable {
         self.namespace = namespace
         self.directory = directory
         self.configuration = configuration
-        // For IPv6 routes on a session over IPv4 it takes the first IPv6 address of loopback, whatever the session runs over.
+        // For IPv6 routes on a session over IPv4 it takes the first IPv6 address of loopback, whatever the session
+        // runs over.
         if let hop = configuration.nextHopIPv6 {
             try must(["ip", "-n", namespace.name, "address", "delete", "::1/128", "dev", "lo"])
             try must(["ip", "-n", namespace.name, "address", "add", "\(hop)/128", "dev", "lo"])
@@ -21,7 +22,8 @@ package final class OpenBGPDRouter: Router, @unchecked Sendable {
         let bgpd = try requireProgram("/usr/sbin/bgpd", package: "openbgpd")
         try makeDirectory(directory)
         try writeFile("\(directory)/bgpd.conf", Self.text(configuration, directory), mode: 0o600)
-        // It wants to chroot to /run/openbgpd, which systemd would make. `ip netns exec` gave it a mount namespace of its own:
+        // It wants to chroot to /run/openbgpd, which systemd would make. `ip netns exec` gave it a mount namespace of
+        // its own:
         // a private /run there leaves the machine's alone.
         let script = "mount -t tmpfs tmpfs /run && mkdir -p /run/openbgpd && exec \"$0\" -d -f \"$1\""
         daemon = try Daemon(

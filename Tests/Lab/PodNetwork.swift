@@ -60,7 +60,8 @@ package final class PodNetwork: @unchecked Sendable {
         for plugin in plugins { try call("CHECK", plugin, pod, netns: netns, previous: previous) }
     }
 
-    /// DEL of every plugin, last first, with the result that ADD returned if it is known. An empty `netns` is one that is gone.
+    /// DEL of every plugin, last first, with the result that ADD returned if it is known. An empty `netns` is one
+    /// that is gone.
     package func delete(_ pod: PodIdentity, netns: String) throws {
         let previous = lock.withLock { results[key(pod)] }
         for plugin in plugins.reversed() { try call("DEL", plugin, pod, netns: netns, previous: previous) }

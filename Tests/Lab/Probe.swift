@@ -27,14 +27,16 @@ package struct Probe: Sendable {
         package var description: String {
             switch self {
             case .answered(let echo):
-                "answered, seen as \(echo.seenSource.map(\.description) ?? "?"), hop limit \(echo.hopsThere) there, \(echo.hopsBack) back"
+                "answered, seen as \(echo.seenSource.map(\.description) ?? "?"), "
+                    + "hop limit \(echo.hopsThere) there, \(echo.hopsBack) back"
             case .refused(let error): "\(error)"
             case .silence: "no answer"
             }
         }
     }
 
-    /// Asks by UDP, `attempts` times at most. `octets` is the length of the whole IP packet to send with DF, 0: a short one.
+    /// Asks by UDP, `attempts` times at most. `octets` is the length of the whole IP packet to send with DF, 0: a
+    /// short one.
     package func udp(_ target: IPAddress, octets: Int = 0, attempts: Int = 3, within seconds: Double = 0.5) throws
         -> Outcome
     {

@@ -16,7 +16,8 @@ package struct Neighbor: Sendable {
     }
 }
 
-/// What a router of the lab is told at its start. The same for every implementation, so that a test can run over all of them.
+/// What a router of the lab is told at its start. The same for every implementation, so that a test can run over all
+/// of them.
 package struct RouterConfiguration: Sendable {
     package var asn: UInt32
     package var routerID: String

@@ -54,7 +54,8 @@ extension AddressFamily {
 }
 
 extension Namespace {
-    /// A UDP socket that lives in this namespace, with hop limits and ICMP errors observed and DF set; bound, and connected to `peer` if given.
+    /// A UDP socket that lives in this namespace, with hop limits and ICMP errors observed and DF set; bound, and
+    /// connected to `peer` if given.
     package func udp(_ local: Endpoint, to peer: Endpoint? = nil) throws -> Int32 {
         try open(SOCK_DGRAM, local) { descriptor in
             guard clinux_observe(descriptor, local.address.family.socketFamily) == 0 else { return false }

@@ -175,4 +175,36 @@ struct FailureTests {
         let version = try node.call("VERSION", "", plugin: plugin)
         #expect(version.json?["supportedVersions"]?.array?.count == 5)
     }
+
+    @Test func `a plugin killed at any moment leaves nothing that DEL does not remove`() throws {
+        let node = try PluginNode()
+        let pod = try node.makePod()
+        let config = node.config("1.1.0")
+        for milliseconds in stride(from: 1, through: 60, by: 3) {
+            // Only the plugin is killed; its IPAM plugin lives on and finds nobody to answer to.
+            let wait = "0.0\(milliseconds < 10 ? "0" : "")\(milliseconds)"
+            _ = try node.call(
+                "ADD", config, netns: PluginNode.path(pod), prefix: ["timeout", "--foreground", "-s", "KILL", wait])
+            let deleted = try node.call("DEL", config, netns: PluginNode.path(pod))
+            #expect(deleted.status == 0, "\(deleted.message)")
+            let deadline = Date(timeIntervalSinceNow: 10)
+            while !node.allocated.isEmpty, Date() < deadline { try require("true") }
+            try node.expectClean()
+            #expect(try node.links(pod) == [])
+        }
+        let added = try node.call("ADD", config, netns: PluginNode.path(pod))
+        #expect(added.status == 0, "\(added.message)")
+    }
+
+    @Test func `an ADD whose result nobody takes is undone`() throws {
+        let node = try PluginNode()
+        let pod = try node.makePod()
+        let config = node.config("1.1.0")
+        let full = ["bash", "-c", "exec \"$@\" > /dev/full", "-"]
+        let added = try node.call("ADD", config, netns: PluginNode.path(pod), prefix: full)
+        #expect(added.status == 1)
+        #expect(added.message.contains("undoing ADD"))
+        try node.expectClean()
+        #expect(try node.links(pod) == [])
+    }
 }

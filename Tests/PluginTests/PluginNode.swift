@@ -71,7 +71,7 @@ final class PluginNode: @unchecked Sendable {
     /// Runs a plugin in the node's namespace as a runtime does.
     func call(
         _ command: String, _ config: String, id: String = "c1", netns: String? = nil, ifname: String = "eth0",
-        plugin: String = "martlet", arguments: String = "", searchPath: String? = nil
+        plugin: String = "martlet", arguments: String = "", searchPath: String? = nil, prefix: [String] = []
     ) throws -> Answer {
         let own = try Self.directory(martletBinary("martlet"))
         let ipam = try Self.directory(martletBinary("martlet-ipam"))
@@ -82,7 +82,7 @@ final class PluginNode: @unchecked Sendable {
             "CNI_PATH": path,
             "CNI_ARGS": arguments,
         ]
-        let finished = try run(["ip", "netns", "exec", name, binary], input: config, environment: environment)
+        let finished = try run(prefix + ["ip", "netns", "exec", name, binary], input: config, environment: environment)
         return Answer(
             status: finished.status, json: try? JSONValue(parsing: Array(finished.output.utf8)), errors: finished.errors
         )

@@ -29,7 +29,8 @@ package func run(_ command: [String], input: String? = nil, environment: [String
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = command
     if let environment {
-        process.environment = environment.merging(["PATH": ProcessInfo.processInfo.environment["PATH"] ?? ""]) { own, _ in own }
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+        process.environment = environment.merging(["PATH": path]) { own, _ in own }
     }
     let (stdin, stdout, stderr) = (Pipe(), Pipe(), Pipe())
     (process.standardInput, process.standardOutput, process.standardError) = (stdin, stdout, stderr)
@@ -47,7 +48,8 @@ package func run(_ command: [String], input: String? = nil, environment: [String
     group.wait()
     let status = process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus
     return Finished(
-        status: status, output: String(decoding: output, as: UTF8.self), errors: String(decoding: errors.take(), as: UTF8.self))
+        status: status, output: String(decoding: output, as: UTF8.self),
+        errors: String(decoding: errors.take(), as: UTF8.self))
 }
 
 /// As `run`, but a non-zero exit status throws; returns standard output.

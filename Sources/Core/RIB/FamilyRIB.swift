@@ -1,7 +1,7 @@
 import BGPWire
 import NetTypes
 
-/// A path of a prefix: 20 octets, chained from its prefix's entry.
+/// A path of a prefix: 16 octets, chained from its prefix's entry.
 struct PathEntry: BitwiseCopyable {
     var attributes: UInt32
     /// The next path of the same prefix, as index + 1; 0 ends the chain.

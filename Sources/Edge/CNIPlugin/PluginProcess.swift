@@ -7,16 +7,29 @@ package enum PluginProcess {
     package static let maximumInput = 1 << 20
 
     /// Runs `plugin` on this process's environment and standard input and ends the process.
+    ///
+    /// An ADD whose result nobody takes is undone: who called us was killed, and its DEL may have come and gone
+    /// before we allocated anything.
     package static func main(_ plugin: some Plugin) -> Never {
         // A delegate that does not read its input must give EPIPE and not end us before the rollback.
         signal(SIGPIPE, SIG_IGN)
-        let output = plugin.run(
-            PluginInput(environment: environment(), isOwnNamespace: isOwnNamespace) { () throws(PluginError) in
-                try standardInput()
-            })
+        var environment = environment()
+        let input = StandardInput()
+        func run() -> PluginOutput {
+            plugin.run(
+                PluginInput(environment: environment, isOwnNamespace: isOwnNamespace) { () throws(PluginError) in
+                    try input.read()
+                })
+        }
+        let output = run()
         Descriptor.write(Array(output.errors.utf8), to: 2)
-        let written = Descriptor.write(Array(output.output.utf8), to: 1)
-        exit(written ? output.status : 1)
+        if Descriptor.write(Array(output.output.utf8), to: 1) { exit(output.status) }
+        if output.status == 0, environment["CNI_COMMAND"] == Command.add.rawValue {
+            log("nobody takes the result: undoing ADD")
+            environment["CNI_COMMAND"] = Command.del.rawValue
+            _ = run()
+        }
+        exit(1)
     }
 
     /// One line for the operator; standard output belongs to the result.
@@ -34,21 +47,30 @@ package enum PluginProcess {
         return result
     }
 
-    private static func standardInput() throws(PluginError) -> [UInt8] {
-        let bytes: [UInt8]
-        do { bytes = try Descriptor.readAll(0, limit: maximumInput) } catch {
-            throw PluginError(.inputOutput, "cannot read standard input", details: error.description)
-        }
-        guard bytes.count <= maximumInput else {
-            throw PluginError(.decoding, "the network configuration is larger than \(maximumInput) bytes")
-        }
-        return bytes
-    }
-
     /// Same device and inode as our own namespace.
     private static func isOwnNamespace(_ path: String) -> Bool {
         var (own, other) = (stat(), stat())
         guard stat("/proc/self/ns/net", &own) == 0, stat(path, &other) == 0 else { return false }
         return own.st_dev == other.st_dev && own.st_ino == other.st_ino
+    }
+}
+
+/// Standard input, read when it is first asked for and kept.
+private final class StandardInput: @unchecked Sendable {
+    // The process has one thread.
+    private var bytes: [UInt8]?
+
+    func read() throws(PluginError) -> [UInt8] {
+        if let bytes { return bytes }
+        let limit = PluginProcess.maximumInput
+        let read: [UInt8]
+        do { read = try Descriptor.readAll(0, limit: limit) } catch {
+            throw PluginError(.inputOutput, "cannot read standard input", details: error.description)
+        }
+        guard read.count <= limit else {
+            throw PluginError(.decoding, "the network configuration is larger than \(limit) bytes")
+        }
+        bytes = read
+        return read
     }
 }

@@ -8,7 +8,8 @@ enum LinkMessage {
     private static let addressOctets = 8
     private static let (up, loopback, lowerUp): (UInt32, UInt32, UInt32) = (0x1, 0x8, 0x10000)
 
-    /// Reads `RTM_NEWLINK` and `RTM_DELLINK`; nil for other families: a bridge tells about its ports with the same messages.
+    /// Reads `RTM_NEWLINK` and `RTM_DELLINK`; nil for other families: a bridge tells about its ports with the same
+    /// messages.
     static func readLink(_ bytes: borrowing RawSpan, _ body: Range<Int>) -> Interface? {
         let start = body.lowerBound
         guard body.count >= linkOctets, bytes.native(start, UInt8.self) == 0,
@@ -52,7 +53,8 @@ enum LinkMessage {
             }
             offset = next
         }
-        // IFA_ADDRESS is the far end of a point-to-point link where there is an IFA_LOCAL, and the address itself otherwise.
+        // IFA_ADDRESS is the far end of a point-to-point link where there is an IFA_LOCAL, and the address itself
+        // otherwise.
         guard let own = local ?? far,
             let address = InterfaceAddress(
                 address: own, prefixLength: length, peer: far, isGlobal: scope == 0, flags: flags)

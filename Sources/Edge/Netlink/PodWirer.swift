@@ -6,23 +6,46 @@ import PodWiring
 /// Why a pod could not be wired.
 package enum WiringProblem: Error, Hashable, Sendable {
     case kernel(LibnlError)
+    /// The pod's namespace cannot be opened or entered.
+    case namespace(LibnlError)
+    /// The pod has an interface of this name.
+    case interfaceExists(String)
+    /// The node has a link of our name that somebody else's alias is on.
+    case foreignLink(String, alias: String)
     /// The address has a route already, here named by its device.
     case addressInUse(IPAddress, device: String)
 }
 
 /// Carries out a `VethPlan`: three netlink batches with a fixed number of system calls, whatever runs on the node.
 package struct PodWirer {
+    /// The node's side.
+    package let links: PodLinks
     private let host: LibnlSocket
     private let pod: LibnlSocket
     private let namespace: PodNamespace
 
-    /// - Parameters:
-    ///   - host: a socket of the node's namespace.
-    ///   - pod: a socket of the pod's namespace.
-    package init(host: LibnlSocket, pod: LibnlSocket, namespace: PodNamespace) {
-        self.host = host
-        self.pod = pod
-        self.namespace = namespace
+    /// Opens both sides. The interface must not exist in the pod: an ADD that is repeated leaves the first one intact.
+    /// A host end of our name was then left by a killed ADD (its pod's end is in another namespace), and is removed.
+    package init(_ identity: PodIdentity, netns: String) throws(WiringProblem) {
+        do throws(LibnlError) {
+            let namespace = try PodNamespace(path: netns)
+            self.namespace = namespace
+            pod = try namespace.inside { () throws(LibnlError) in try LibnlSocket() }
+        } catch {
+            throw .namespace(error)
+        }
+        let exists: Bool
+        let foreign: LinkInfo?
+        do throws(LibnlError) {
+            exists = try pod.link(named: identity.ifname) != nil
+            host = try LibnlSocket()
+            links = PodLinks(host)
+            foreign = exists ? nil : try links.remove(identity)
+        } catch {
+            throw .kernel(error)
+        }
+        if exists { throw .interfaceExists(identity.ifname) }
+        if let foreign { throw .foreignLink(foreign.name, alias: foreign.alias ?? "") }
     }
 
     /// Makes and sets up both ends. When it throws, the caller removes the host end, with which everything goes.

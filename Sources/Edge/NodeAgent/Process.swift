@@ -17,7 +17,8 @@ package enum Process {
         return configuration
     }
 
-    private static var hostname: String {
+    /// The host's name, the default of `node.name`.
+    package static var hostname: String {
         var buffer = [CChar](repeating: 0, count: 256)
         guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
         return buffer.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "localhost" }

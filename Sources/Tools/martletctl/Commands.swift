@@ -1,42 +1,18 @@
 import ArgumentParser
 import ControlAPI
-import NetTypes
-
-/// A prefix or an address on the command line.
-struct PrefixArgument: ExpressibleByArgument {
-    let text: String
-
-    init?(argument: String) {
-        guard PrefixSelection(argument: argument) != nil else { return nil }
-        text = argument
-    }
-
-    /// What it selects, together with `--longer`.
-    func selection(longer: Bool) throws -> PrefixSelection {
-        guard let selection = PrefixSelection(argument: text, longer: longer) else {
-            throw ValidationError("--longer needs a prefix, such as 10.244.0.0/16; \(text) is an address.")
-        }
-        return selection
-    }
-}
 
 struct Sessions: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "One row for each peer and family; a peer that is down shows why.")
 
-    @OptionGroup var common: Common
-
     @Flag(help: "Exit with status 3 when a configured peer is down.")
     var check = false
 
+    @OptionGroup var common: Common
+
     func run() throws {
-        let client = ControlClient(socket: common.socket)
-        let bytes = try client.get(.sessions)
-        let document = try client.decode(SessionsDocument.self, bytes)
-        Common.write(
-            common.output == .json
-                ? bytes : Array(Render.sessions(document, wide: common.output == .wide).utf8))
-        if check, !document.sessions.allSatisfy(\.isEstablished) { throw ExitCode(3) }
+        let allUp = try common.console.showSessions()
+        if check, !allUp { throw ExitCode(3) }
     }
 }
 
@@ -49,11 +25,7 @@ struct Session: ParsableCommand {
 
     @OptionGroup var common: Common
 
-    func run() throws {
-        try common.answer(.session(peer), SessionsDocument.self) { document, _ in
-            document.sessions.map { Render.session($0) }.joined(separator: "\n")
-        }
-    }
+    func run() throws { try common.console.show(.session(peer)) }
 }
 
 struct Routes: ParsableCommand {
@@ -79,42 +51,15 @@ struct Routes: ParsableCommand {
     var limit: Int?
 
     @Argument(help: "A prefix, or an address for its longest match.")
-    var prefix: PrefixArgument?
+    var prefix: String?
 
     @OptionGroup var common: Common
 
-    func validate() throws {
-        guard [received, rejected, advertised].count(where: { $0 != nil }) <= 1 else {
-            throw ValidationError("Give one of --received, --rejected and --advertised.")
-        }
-        guard limit ?? 0 >= 0 else { throw ValidationError("--limit must be 0 or more.") }
-        _ = try selection()
-    }
-
     func run() throws {
-        let query = RouteQuery(table: table, selection: try selection(), limit: limit)
-        try common.answer(.routes(query), RoutesDocument.self) { Render.routes($0, wide: $1) }
-    }
-
-    /// `--rejected 10.0.0.0/8` means all peers and that prefix: no peer has such a name.
-    private var rejectedPrefix: PrefixArgument? {
-        guard prefix == nil, let rejected, rejected.contains("/") else { return nil }
-        return PrefixArgument(argument: rejected)
-    }
-
-    private var table: RouteQuery.Table {
-        if let received { return .received(peer: received) }
-        if let advertised { return .advertised(peer: advertised) }
-        guard let rejected else { return .all }
-        return .rejected(peer: rejected.isEmpty || rejectedPrefix != nil ? nil : rejected)
-    }
-
-    private func selection() throws -> PrefixSelection {
-        guard let prefix = prefix ?? rejectedPrefix else {
-            guard !longer else { throw ValidationError("--longer needs a prefix.") }
-            return .all
-        }
-        return try prefix.selection(longer: longer)
+        let query = try RouteQuery(
+            received: received, rejected: rejected, advertised: advertised, prefix: prefix, longer: longer, limit: limit
+        )
+        try common.console.show(.routes(query))
     }
 }
 
@@ -123,13 +68,12 @@ struct FIB: ParsableCommand {
         commandName: "fib", abstract: "Routes as the agent wants them beside those in the kernel.")
 
     @Argument(help: "A prefix, or an address for its longest match.")
-    var prefix: PrefixArgument?
+    var prefix: String?
 
     @OptionGroup var common: Common
 
     func run() throws {
-        let selection = try prefix?.selection(longer: false) ?? .all
-        try common.answer(.fib(selection), FIBDocument.self) { document, _ in Render.fib(document) }
+        try common.console.show(.fib(PrefixSelection(prefix: prefix, longer: false)))
     }
 }
 
@@ -138,9 +82,7 @@ struct Pods: ParsableCommand {
 
     @OptionGroup var common: Common
 
-    func run() throws {
-        try common.answer(.pods, PodsDocument.self) { Render.pods($0, wide: $1) }
-    }
+    func run() throws { try common.console.show(.pods) }
 }
 
 struct Status: ParsableCommand {
@@ -148,7 +90,5 @@ struct Status: ParsableCommand {
 
     @OptionGroup var common: Common
 
-    func run() throws {
-        try common.answer(.status, StatusDocument.self) { document, _ in Render.status(document) }
-    }
+    func run() throws { try common.console.show(.status) }
 }

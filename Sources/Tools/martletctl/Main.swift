@@ -2,7 +2,6 @@ import ArgumentParser
 import ControlAPI
 import Glibc
 
-/// Asks the agent of this node what it does, and why.
 @main
 struct Martletctl: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,9 +19,10 @@ struct Martletctl: ParsableCommand {
             try command.run()
         } catch let error as ControlError {
             fail("martletctl: \(error)", status: 1)
+        } catch let error as UsageError {
+            fail("Error: \(error)\nSee 'martletctl --help' for more information.", status: 2)
         } catch {
-            let code = exitCode(for: error)
-            guard code == .validationFailure else { exit(withError: error) }
+            guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
             fail(fullMessage(for: error), status: 2)
         }
     }
@@ -37,15 +37,12 @@ struct Martletctl: ParsableCommand {
     }
 
     private static func fail(_ message: String, status: Int32) -> Never {
-        Common.write(Array("\(message)\n".utf8), to: STDERR_FILENO)
+        Console.write(Array("\(message)\n".utf8), to: STDERR_FILENO)
         Glibc.exit(status)
     }
 }
 
-/// Forms of the answer.
-enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
-    case table, wide, json
-}
+extension OutputFormat: ExpressibleByArgument {}
 
 /// What every command understands.
 struct Common: ParsableArguments {
@@ -55,23 +52,5 @@ struct Common: ParsableArguments {
     @Option(name: [.short, .customLong("output")], help: "table, wide (more columns), or json (the agent's document).")
     var output = OutputFormat.table
 
-    /// Asks and prints: the document as it came, or rendered.
-    func answer<Document: Decodable>(
-        _ request: ControlRequest, _: Document.Type, render: (Document, _ wide: Bool) -> String
-    ) throws {
-        let client = ControlClient(socket: socket)
-        let bytes = try client.get(request)
-        guard output != .json else { return Self.write(bytes) }
-        Self.write(Array(render(try client.decode(Document.self, bytes), output == .wide).utf8))
-    }
-
-    /// Writes to standard output, or another descriptor, as much as its reader takes.
-    static func write(_ bytes: [UInt8], to descriptor: Int32 = STDOUT_FILENO) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 || errno == EINTR else { return }
-            rest = rest.dropFirst(max(0, count))
-        }
-    }
+    var console: Console { Console(socket: socket, format: output) }
 }

@@ -48,7 +48,8 @@ struct Check: ParsableCommand {
     var file: String
 
     func run() throws {
-        guard Process.load(file) != nil else { throw ExitCode(1) }
-        print("\(file): good")
+        let (report, isUsable) = Configuration.check(path: file, hostname: Process.hostname)
+        print(report, terminator: "")
+        guard isUsable else { throw ExitCode(1) }
     }
 }

@@ -19,7 +19,8 @@ struct clinux_datagram {
     struct sockaddr_storage offender;
 };
 
-/// Asks `fd` (a UDP socket of `family`) for hop limits, the error queue, and for DF on all it sends. 0, or -1 with errno.
+/// Asks `fd` (a UDP socket of `family`) for hop limits, the error queue, and for DF on all it sends. 0, or -1 with
+/// errno.
 int clinux_observe(int fd, int family);
 
 /// recvmsg(2) into `buffer`, and `out` filled from the control messages. Octets received, or -1 with errno.

@@ -70,8 +70,10 @@ extension Render {
         return "\(words(error)) (\(Printable.duration(error.secondsAgo)) ago)"
     }
 
+    /// The error in words. A text that names the NOTIFICATION itself says who sent it, too.
     private static func words(_ error: SessionErrorDocument) -> String {
         switch error.direction {
+        case _ where error.text.hasPrefix("NOTIFICATION"): error.text
         case .received: "peer said: \(error.text)"
         case .sent: "we said: \(error.text)"
         case .local: error.text
@@ -118,7 +120,7 @@ extension Render {
         var facts = [("State", "\(word(session.state)) for \(since); \(history)")]
         if let error = session.lastError {
             let codes = [error.code, error.subcode].compactMap { $0.map { String($0) } }.joined(separator: "/")
-            let suffix = codes.isEmpty ? "" : " (NOTIFICATION \(codes))"
+            let suffix = codes.isEmpty || error.text.hasPrefix("NOTIFICATION") ? "" : " (NOTIFICATION \(codes))"
             facts.append(("Last error", "\(words(error))\(suffix), \(Printable.duration(error.secondsAgo)) ago"))
         }
         facts.append(("Addresses", "\(session.localAddress ?? "any") (ours), \(session.address) (peer's)"))

@@ -221,21 +221,20 @@ extension Configuration {
     }
 
     private static func checkDuplicates(_ peers: [LocatedPeer], _ problems: ProblemCollector) {
-        for (index, peer) in peers.enumerated() {
-            let earlier = peers.prefix(index)
-            if let other = earlier.first(where: { $0.settings.address == peer.settings.address }) {
+        var addresses: [IPAddress: Int] = [:]
+        var names: [String: Int] = [:]
+        for peer in peers {
+            let (address, name) = (peer.settings.address, peer.settings.name)
+            if let line = addresses[address] {
                 problems.error(
                     peer.addressMark,
-                    "the address \(peer.settings.address) already belongs to the peer in line"
-                        + " \(other.addressMark.line); remove one of them"
-                )
-            } else if let other = earlier.first(where: { $0.settings.name == peer.settings.name }) {
+                    "the address \(address) already belongs to the peer in line \(line); remove one of them")
+            } else if let line = names[name] {
                 problems.error(
-                    peer.nameMark,
-                    "the name \"\(peer.settings.name)\" already belongs to the peer in line \(other.nameMark.line);"
-                        + " choose another"
-                )
+                    peer.nameMark, "the name \"\(name)\" already belongs to the peer in line \(line); choose another")
             }
+            addresses[address] = addresses[address] ?? peer.addressMark.line
+            names[name] = names[name] ?? peer.nameMark.line
         }
     }
 }

@@ -1,14 +1,14 @@
-import CNIPlugin
 import IPAM
 import NetTypes
 
 /// The `ipam` part of a configuration: `subnet` ("usePodCidr", or a prefix with `rangeStart`, `rangeEnd`, `gateway`)
 /// or `ranges`, in host-local's form; `routes`, `dataDir`, `stateDir`.
-struct IPAMConfig {
+package struct IPAMConfig {
     private let ipam: JSONValue
     private let config: NetworkConfig
 
-    init(_ request: Request) throws(PluginError) {
+    /// Code 7 when there is no `ipam` object.
+    package init(_ request: Request) throws(PluginError) {
         guard let ipam = request.config.ipam, ipam.members != nil else {
             throw PluginError(.invalidConfig, "the configuration has no ipam object")
         }
@@ -18,15 +18,16 @@ struct IPAMConfig {
 
     /// The store: one directory per network. The default lies in a file system that a reboot empties, together with
     /// the pods.
-    var directory: String {
+    package var directory: String {
         let base = ipam["dataDir"]?.string ?? "\(config.stateDirectory)/ipam"
         return "\(base)/\(config.name)"
     }
 
-    var dns: JSONValue? { config.tree["dns"] }
+    /// Passed through to the result.
+    package var dns: JSONValue? { config.tree["dns"] }
 
     /// Every set of ranges of which a pod gets an address.
-    func allocator() throws(PluginError) -> Allocator {
+    package func allocator() throws(PluginError) -> Allocator {
         var sets: [[AddressRange]] = []
         if ipam["subnet"]?.string?.lowercased() == "usepodcidr" {
             sets = try podCIDRs()
@@ -82,7 +83,8 @@ struct IPAMConfig {
         }
     }
 
-    func routes() throws(PluginError) -> [ResultRoute] {
+    /// Routes for the result.
+    package func routes() throws(PluginError) -> [ResultRoute] {
         guard let routes = ipam["routes"] else { return [] }
         do { return try AttachmentResult(.object(of: ("routes", routes))).routes } catch {
             throw PluginError(.invalidConfig, "invalid ipam.routes", details: error.reason)
@@ -91,7 +93,7 @@ struct IPAMConfig {
 
     /// Addresses that must be given: `ips` of the runtime's capability, of `args.cni`, and `IP` of CNI_ARGS. A length
     /// is ignored.
-    func wishedAddresses(_ request: Request) throws(PluginError) -> [IPAddress] {
+    package func wishedAddresses(_ request: Request) throws(PluginError) -> [IPAddress] {
         let wishes = config.runtimeConfig?["ips"]?.array ?? []
         let more = config.tree["args"]?["cni"]?["ips"]?.array ?? []
         let texts = (wishes + more).map { $0.string ?? $0.description } + [request.arguments["IP"]].compactMap { $0 }

@@ -1,16 +1,16 @@
-import CNIPlugin
 import NetTypes
-import Netlink
 import PodWiring
 
 /// What the plugin's own keys and the runtime's wishes say.
-struct PodConfig {
-    let identity: PodIdentity
+package struct PodConfig {
+    /// Whose link it is.
+    package let identity: PodIdentity
     /// A MAC that the runtime wants for the pod (capability `mac`).
-    let mac: MACAddress?
+    package let mac: MACAddress?
     private let config: NetworkConfig
 
-    init(_ request: Request) {
+    /// Reads; `validate` judges.
+    package init(_ request: Request) {
         config = request.config
         identity = PodIdentity(
             containerID: request.containerID, ifname: request.ifname, network: request.config.name,
@@ -19,7 +19,7 @@ struct PodConfig {
     }
 
     /// Refuses what ADD would otherwise silently not do.
-    func validate() throws(PluginError) {
+    package func validate() throws(PluginError) {
         let mode = config.tree["delete"]?.string ?? "auto"
         guard ["sync", "deferred", "auto"].contains(mode) else {
             throw PluginError(.invalidConfig, "delete must be \"sync\", \"deferred\" or \"auto\"", details: mode)
@@ -40,30 +40,13 @@ struct PodConfig {
         }
     }
 
-    /// The pod's MTU: configured, else the agent's word, else the uplink's, else Ethernet's.
-    func mtu(_ socket: LibnlSocket) throws(PluginError) -> UInt32 {
-        if let configured = config.tree["mtu"]?.int, configured > 0 { return UInt32(configured) }
+    /// The pod's MTU as configured, else the agent's word; nil means the uplink's.
+    package var mtu: UInt32? {
+        if let configured = config.tree["mtu"]?.int, configured > 0 { return UInt32(exactly: configured) }
         // A missing or damaged state file must not stop a pod whose addresses do not come from it.
-        if let state = try? NodeState.read(config.stateDirectory), let mtu = state.mtu, (68...65_535).contains(mtu) {
-            return UInt32(mtu)
+        guard let told = (try? NodeState.read(config.stateDirectory))?.mtu, (68...65_535).contains(told) else {
+            return nil
         }
-        do { return min(try socket.uplinkMTU() ?? 1500, 65_535) } catch { throw PluginError(error) }
+        return UInt32(told)
     }
-}
-
-extension PluginError {
-    init(_ error: LibnlError) { self.init(.kernel, error.operation, details: error.description) }
-
-    init(_ problem: WiringProblem) {
-        switch problem {
-        case .kernel(let error): self.init(error)
-        case .addressInUse(let address, let device):
-            self.init(.addressInUse, "\(address) is already routed to \(device) on this node")
-        }
-    }
-}
-
-/// Runs kernel work, with its errors as the plugin's.
-func kernel<T>(_ body: () throws(LibnlError) -> T) throws(PluginError) -> T {
-    do { return try body() } catch { throw PluginError(error) }
 }

@@ -1,0 +1,50 @@
+import PodWiring
+
+/// The host ends of pods' links.
+package struct PodLinks {
+    private let host: LibnlSocket
+
+    /// Opens a socket in the thread's namespace.
+    package init() throws(LibnlError) { host = try LibnlSocket() }
+
+    init(_ host: LibnlSocket) { self.host = host }
+
+    /// Removes an attachment's link, with its routes and neighbours and the pod's end. Nothing there is no error. A
+    /// link of the name that belongs to somebody else stays and is returned.
+    @discardableResult
+    package func remove(_ identity: PodIdentity) throws(LibnlError) -> LinkInfo? {
+        guard let link = try host.link(named: identity.hostName) else { return nil }
+        guard identity.owns(alias: link.alias) else { return link }
+        try host.deleteLink(link)
+        return nil
+    }
+
+    /// Removes the links of a network's attachments that are not valid; goes on after a failure and throws the first.
+    /// Whoever owns a link is written in its alias; one without was left by a killed ADD, or an ADD is at work on it
+    /// right now.
+    package func collect(network: String, isValid: (PodIdentity) -> Bool) throws(LibnlError) {
+        var failure: LibnlError?
+        for link in try host.links() {
+            guard let identity = link.alias.flatMap({ PodIdentity(alias: $0) }), identity.network == network,
+                identity.hostName == link.name, !isValid(identity)
+            else { continue }
+            do { try host.deleteLink(link) } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
+    }
+
+    /// The uplink's MTU, or Ethernet's when there is none.
+    package func uplinkMTU() throws(LibnlError) -> UInt32 { min(try host.uplinkMTU() ?? 1500, 65_535) }
+
+    /// What is not as a plan says, in words, or nil; `netns` is the pod's.
+    package func firstDifference(_ plan: VethPlan, netns: String) throws(WiringProblem) -> String? {
+        let namespace: PodNamespace
+        do { namespace = try PodNamespace(path: netns) } catch { throw .namespace(error) }
+        do throws(LibnlError) {
+            let pod = try namespace.inside { () throws(LibnlError) in try LibnlSocket() }
+            return plan.firstDifference(host: try PodObserver.host(plan, host), pod: try PodObserver.pod(plan, pod))
+        } catch {
+            throw .kernel(error)
+        }
+    }
+}
