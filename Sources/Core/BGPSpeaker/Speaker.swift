@@ -158,8 +158,8 @@ package struct Speaker: ~Copyable {
             || session.negotiated.families.families.contains { rib.pendingCount($0, for: id) > 0 }
     }
 
-    /// Packs UPDATEs for at most `limit` prefixes a family. Empty when the peer may be told of none of these, which does
-    /// not mean that nothing is left: see `hasMessages`. End-of-RIB follows the
+    /// Packs UPDATEs for at most `limit` prefixes a family. Empty when the peer may be told of none of these, which
+    /// does not mean that nothing is left: see `hasMessages`. End-of-RIB follows the
     /// last prefix of the first table and never overtakes one.
     package mutating func takeMessages(for id: PeerID, limit: Int) -> [UInt8] {
         guard var session = peers[id]?.session else { return [] }

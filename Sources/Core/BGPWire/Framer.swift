@@ -99,7 +99,8 @@ package struct Framer: Sendable {
         }
     }
 
-    /// Whether the next header is a NOTIFICATION's: if that is malformed, it must not be answered (RFC 4271 section 6.4).
+    /// Whether the next header is a NOTIFICATION's: if that is malformed, it must not be answered (RFC 4271 section
+    /// 6.4).
     package var isNotificationNext: Bool {
         guard pending >= Self.headerLength else { return false }
         return buffer[start..<(start + 16)].allSatisfy { $0 == 0xff } && buffer[start + 18] == MessageType.notification

@@ -72,7 +72,8 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
 
     // MARK: Adj-RIB-In
 
-    /// Puts a peer's path in place of its earlier one for the prefix. `attributes` is counted by the caller for this path.
+    /// Puts a peer's path in place of its earlier one for the prefix. `attributes` is counted by the caller for this
+    /// path.
     mutating func put(
         _ key: Key, peer: PeerID, attributes: UInt32, reject: RejectReason, at seconds: UInt32,
         in context: inout Context
@@ -194,7 +195,8 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
 
     // MARK: decision
 
-    /// Decides for a prefix, and marks it dirty when the outcome is not what it was. `touched` is a path whose content changed.
+    /// Decides for a prefix, and marks it dirty when the outcome is not what it was. `touched` is a path whose content
+    /// changed.
     private mutating func decide(_ id: UInt32, touched: UInt32?, in context: inout Context) {
         let entry = entries[Int(id)]
         var changed = false

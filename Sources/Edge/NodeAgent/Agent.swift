@@ -190,7 +190,7 @@ package actor Agent: Loop {
         } catch {
             throw StartFailure(
                 description:
-                    "cannot listen for BGP: \(error); another speaker on this node? set bgp.listenPort or bgp.listenAddress"
+                    "cannot listen for BGP: \(error); is another speaker running? set bgp.listenPort or listenAddress"
             )
         }
         LogLine.listening(address.description).log(to: logger)

@@ -80,7 +80,8 @@ actor PeerLoop: Loop {
         perform(machine.start(at: .now))
     }
 
-    /// Ends the session: with `notification`, or with nil by closing TCP only, which lets a graceful restart keep routes.
+    /// Ends the session: with `notification`, or with nil by closing TCP only, which lets a graceful restart keep
+    /// routes.
     func stop(_ notification: NotificationMessage?) {
         perform(machine.stop(notification, at: .now))
         timer?.cancel()

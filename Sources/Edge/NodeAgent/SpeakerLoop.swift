@@ -167,7 +167,8 @@ actor SpeakerLoop: Loop {
         for (id, output) in outputs where output.isWritable {
             let bytes = speaker.takeMessages(for: id, limit: Self.prefixesPerTurn)
             guard !bytes.isEmpty else {
-                // Prefixes that the peer may not be told of make no bytes: others, or End-of-RIB, still wait behind them.
+                // Prefixes that the peer may not be told of make no bytes: others, or End-of-RIB, still wait behind
+                // them.
                 isBusy = isBusy || speaker.hasMessages(for: id)
                 continue
             }
