@@ -168,7 +168,7 @@ actor PeerLoop: Loop {
         session = nil
         batch = []
         LogLine.peerDown(peer: name, reason: reason.text, keepsRoutes: reason.keepsRoutes).log(to: logger)
-        speaker.post { [id] in $0.down(id) }
+        speaker.post { [id] in $0.down(id, keepsRoutes: reason.keepsRoutes) }
     }
 
     // MARK: bytes in
