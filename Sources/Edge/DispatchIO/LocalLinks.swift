@@ -18,7 +18,7 @@ package enum LocalLinks {
 
     private static func contains(_ entry: ifaddrs, _ address: IPAddress) -> Bool {
         guard let own = ip(entry.ifa_addr), own.family == address.family else { return false }
-        if entry.ifa_flags & UInt32(IFF_POINTOPOINT.rawValue) != 0, let other = ip(entry.ifa_ifu.ifu_dstaddr),
+        if entry.ifa_flags & UInt32(IFF_POINTOPOINT) != 0, let other = ip(entry.ifa_ifu.ifu_dstaddr),
             other == address
         {
             return true
