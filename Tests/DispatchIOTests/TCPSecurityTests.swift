@@ -70,7 +70,10 @@ final class KeyFile {
 
     deinit { unlink(path) }
 
-    static func key(_ content: String) throws -> TCPKey { try TCPKey(file: KeyFile(content).path) }
+    static func key(_ content: String) throws -> TCPKey {
+        let file = KeyFile(content)
+        return try withExtendedLifetime(file) { try TCPKey(file: file.path) }
+    }
 }
 
 /// One after the other: the kernel's counters are shared.

@@ -42,24 +42,24 @@ struct TransportConfigurationTests {
     }
 
     @Test(arguments: [
-        (", multihop: 0", "f:2:38: bgp.peers[0].multihop is \"0\"; write true, or a number of hops from 1 to 255"),
+        (", multihop: 0", "f:2:40: bgp.peers[0].multihop is \"0\"; write true, or a number of hops from 1 to 255"),
         (
             ", ttlSecurity: 255",
-            "f:2:41: bgp.peers[0].ttlSecurity is \"255\"; write true, or a number of hops from 1 to 254"
+            "f:2:43: bgp.peers[0].ttlSecurity is \"255\"; write true, or a number of hops from 1 to 254"
         ),
         (
             ", multihop: 2, ttlSecurity: true",
-            "f:2:38: multihop and ttlSecurity exclude each other; write the number of hops as ttlSecurity, and remove"
+            "f:2:40: multihop and ttlSecurity exclude each other; write the number of hops as ttlSecurity, and remove"
                 + " multihop"
         ),
-        (", passwordFile: key", "f:2:42: bgp.peers[0].passwordFile is \"key\"; write an absolute path"),
+        (", passwordFile: key", "f:2:44: bgp.peers[0].passwordFile is \"key\"; write an absolute path"),
     ])
     func `wrong values`(keys: String, problem: String) { #expect(Self.load(keys).problems == [problem]) }
 
     @Test func `a fault of a password file is a warning at its place`() {
         let loaded = Self.load(", passwordFile: /etc/key") { ["\($0) is empty"] }
         #expect(loaded.peer?.passwordFile == "/etc/key")
-        #expect(loaded.problems == ["f:2:42: warning: /etc/key is empty"])
+        #expect(loaded.problems == ["f:2:44: warning: /etc/key is empty"])
     }
 
     @Test func `check looks into password files`() throws {
