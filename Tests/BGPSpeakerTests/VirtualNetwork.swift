@@ -99,7 +99,8 @@ final class VirtualNetwork {
         let (peer, member) = (members[peer], members[member])
         return member.speaker.addPeer(
             SpeakerPeer(
-                name: peer.text, address: ip(peer.text), asNumber: asn(peer.number), isExternal: peer.number != member.number,
+                name: peer.text, address: ip(peer.text), asNumber: asn(peer.number),
+                isExternal: peer.number != member.number,
                 importMode: member.isTransit ? .all : .safe, exportMode: member.isTransit ? .all : .localOnly,
                 isClient: member.role == .reflector && peer.role == .client))
     }
@@ -288,7 +289,9 @@ extension VirtualNetwork {
 
     private func checkEndsOfRIB() {
         for link in links where link.isUp {
-            for pipe in link.pipes { #expect(pipe.ends.sorted { $0.rawValue < $1.rawValue } == [.ipv4, .ipv6], "seed \(seed)") }
+            for pipe in link.pipes {
+                #expect(pipe.ends.sorted { $0.rawValue < $1.rawValue } == [.ipv4, .ipv6], "seed \(seed)")
+            }
         }
         if links.allSatisfy(\.isUp) { #expect(members.allSatisfy { $0.speaker.isConverged }, "seed \(seed)") }
     }

@@ -13,7 +13,8 @@ private func cidr(_ text: String) throws -> Prefix { try #require(Prefix(strict:
     @Test func `pass routes on between peers and take them back`() async throws {
         try await AgentHarness.run { rack in
             let hub = try await rack.start(
-                rack.configuration(1, pods: ["10.244.1.0/24"], peers: [rack.raw(98), rack.raw(99), rack.peer(2, of: 1)]))
+                rack.configuration(
+                    1, pods: ["10.244.1.0/24"], peers: [rack.raw(98), rack.raw(99), rack.peer(2, of: 1)]))
             let other = try await rack.start(rack.configuration(2, peers: [rack.peer(1, of: 2)]))
             let learned = try cidr("10.244.7.0/24"), own = try cidr("10.244.1.0/24")
             let (source, target) = (try rack.connect(from: 98, to: 1), try rack.connect(from: 99, to: 1))
@@ -103,7 +104,9 @@ private func cidr(_ text: String) throws -> Prefix { try #require(Prefix(strict:
             var taken = try rack.configuration(2)
             taken.bgp.listenAddress = IPAddress("\(rack.network).1")
             let words = await failure(taken, rack)
-            #expect(words.contains("cannot listen for BGP") && words.contains("17900") && words.contains("in use"), "\(words)")
+            #expect(
+                words.contains("cannot listen for BGP") && words.contains("17900") && words.contains("in use"),
+                "\(words)")
             #expect(!FileManager.default.fileExists(atPath: taken.control.socket))
             // With another address the same node starts.
             let agent = try await rack.start(rack.configuration(2))

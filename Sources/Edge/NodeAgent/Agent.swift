@@ -65,7 +65,8 @@ package actor Agent: Loop {
         listener?.cancel()
         listener = nil
         let notification: NotificationMessage? =
-            configuration.bgp.gracefulRestart.enabled && configuration.fib.enabled ? nil : .cease(.administrativeShutdown)
+            configuration.bgp.gracefulRestart.enabled && configuration.fib.enabled
+            ? nil : .cease(.administrativeShutdown)
         // The kernel first: what the peers' farewell does to the tables must not reach it any more.
         await kernel?.stop()
         for peer in peers { await peer.loop.stop(notification) }
@@ -112,7 +113,8 @@ package actor Agent: Loop {
         guard let id = configuration.node.routerID ?? topology.lowestGlobalIPv4.map({ RouterID(rawValue: $0.rawValue) })
         else {
             throw StartFailure(
-                description: "no router ID: the node has no global IPv4 address; set node.routerID in the configuration")
+                description: "no router ID: the node has no global IPv4 address; set node.routerID in the configuration"
+            )
         }
         routerID = id
         if configuration.fib.enabled { enableForwarding() }
@@ -187,7 +189,9 @@ package actor Agent: Loop {
             }
         } catch {
             throw StartFailure(
-                description: "cannot listen for BGP: \(error); another speaker on this node? set bgp.listenPort or bgp.listenAddress")
+                description:
+                    "cannot listen for BGP: \(error); another speaker on this node? set bgp.listenPort or bgp.listenAddress"
+            )
         }
         LogLine.listening(address.description).log(to: logger)
     }

@@ -45,7 +45,8 @@ actor PeerLoop: Loop {
         init(_ connection: TCPConnection) { self.connection = connection }
     }
 
-    init(id: PeerID, settings: PeerSettings, restart: RestartState, seed: UInt64, speaker: SpeakerLoop, logger: Logger) {
+    init(id: PeerID, settings: PeerSettings, restart: RestartState, seed: UInt64, speaker: SpeakerLoop, logger: Logger)
+    {
         executor = LoopExecutor(label: "martlet.peer.\(settings.configuration.name)")
         self.id = id
         self.settings = settings

@@ -39,7 +39,8 @@ actor SpeakerLoop: Loop {
 
     /// `kernel` nil: nothing is installed (route server).
     init(
-        policy: ImportPolicy, maximumPaths: Int, deferralTime: Duration, kernel: KernelLoop?, seed: UInt64, logger: Logger
+        policy: ImportPolicy, maximumPaths: Int, deferralTime: Duration, kernel: KernelLoop?, seed: UInt64,
+        logger: Logger
     ) {
         speaker = Speaker(policy: policy, maximumPaths: maximumPaths, seed: seed, at: .now)
         self.kernel = kernel
@@ -51,7 +52,9 @@ actor SpeakerLoop: Loop {
 
     /// Starts the deferral: stale routes wait for the peers until it is over (RFC 4724 section 4.1).
     func start() {
-        let timer = LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.converge(byDeadline: true) } }
+        let timer = LoopTimer(queue: executor.queue) { [weak self] in
+            self?.assumeIsolated { $0.converge(byDeadline: true) }
+        }
         timer.arm(.now + deferralTime, at: .now)
         deferralTimer = timer
         isStarted = true
