@@ -53,7 +53,8 @@ private func cidr(_ text: String) throws -> Prefix { try #require(Prefix(strict:
             #expect(await eventually { await hub.advertised(to: "host-4") == [second] })
             #expect(await hub.session("host-2").isUntouched)
             #expect(await two.session("host-1").isUntouched)
-            #expect(await eventually { await three.session("host-1").error?.contains("configured") == true })
+            #expect(await eventually { rack.log.all.contains { $0.lowercased().contains("peer de-configured") } })
+            #expect(await eventually { await !three.session("host-1").isEstablished })
 
             // The same file again changes nothing at all.
             await hub.reload(changed)
