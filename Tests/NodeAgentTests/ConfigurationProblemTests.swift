@@ -159,11 +159,11 @@ struct ConfigurationProblemTests {
             "f:2:27: bgp.peers[0].asn is \"65535\"; write the peer's AS number (23456 and 65535 are reserved), or "
                 + "internal for our own"),
         ProblemRow(
-            "{address: 192.0.2.1, asn: 2, passwordFile: /etc/x, bfd: {}, maxPrefixes: 5}",
-            "f:2:30: bgp.peers[0].passwordFile is not supported yet; remove it: the session would run without a "
-                + "password",
-            "f:2:52: bgp.peers[0].bfd is not supported yet; remove it: a dead peer is found by the hold time only",
-            "f:2:61: bgp.peers[0].maxPrefixes is not supported yet; remove it: the number of prefixes would not "
+            "{address: 192.0.2.1, asn: 2, password: /etc/x, bfd: {}, maxPrefixes: 5}",
+            "f:2:30: bgp.peers[0].password is not supported yet; write the password into a file that only root can "
+                + "read, and its path as passwordFile",
+            "f:2:48: bgp.peers[0].bfd is not supported yet; remove it: a dead peer is found by the hold time only",
+            "f:2:57: bgp.peers[0].maxPrefixes is not supported yet; remove it: the number of prefixes would not "
                 + "be limited"),
         ProblemRow(
             "{interface: eth0, asn: 2}",

@@ -64,15 +64,11 @@ package final class TCPKey: CustomReflectable {
         page = UnsafeMutableRawBufferPointer(start: base, count: Self.pageSize)
         signature = base.bindMemory(to: tcp_md5sig.self, capacity: 1)
         let text = UnsafeMutableRawBufferPointer(rebasing: page[MemoryLayout<tcp_md5sig>.stride...])
-        do throws(Problem) {
-            let length = try Self.read(path, into: text)
-            signature.pointee.tcpm_keylen = UInt16(clamping: length)
-            withUnsafeMutableBytes(of: &signature.pointee.tcpm_key) {
-                $0.copyBytes(from: text.prefix(min(length, $0.count)))
-            }
-        } catch {
-            Self.wipe(page)
-            throw error
+        // From here on a throw runs `deinit`.
+        let length = try Self.read(path, into: text)
+        signature.pointee.tcpm_keylen = UInt16(clamping: length)
+        withUnsafeMutableBytes(of: &signature.pointee.tcpm_key) {
+            $0.copyBytes(from: text.prefix(min(length, $0.count)))
         }
     }
 

@@ -42,6 +42,9 @@ package final class TCPListener {
         source.cancel()
     }
 
+    /// Where it listens; the kernel's choice for port 0.
+    package var localAddress: SocketAddress? { isCancelled ? nil : TCPSocket.localAddress(fd) }
+
     /// From now on `peer` must sign with this key (RFC 2385), or is not heard; nil: must not sign.
     package func setKey(_ key: TCPKey?, for peer: IPAddress) throws(SystemError) {
         guard !isCancelled, reaches(peer) else { return }

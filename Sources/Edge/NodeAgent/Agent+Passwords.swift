@@ -18,7 +18,10 @@ extension Agent {
     /// Makes the listener and live connections use what is in the password files now.
     func readPasswords() {
         for peer in peers { readPassword(peer) }
-        guard peers.contains(where: { $0.settings.passwordFile != nil }) else { return passwordTimer?.arm(nil, at: .now) }
+        guard peers.contains(where: { $0.settings.passwordFile != nil }) else {
+            passwordTimer?.arm(nil, at: .now)
+            return
+        }
         let timer =
             passwordTimer
             ?? LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.readPasswords() } }

@@ -36,7 +36,9 @@ package actor Agent: Loop {
     private(set) var speaker: SpeakerLoop?
     private(set) var topology = Topology()
     private var control: ControlServer?
-    private var listener: TCPListener?
+    private(set) var listener: TCPListener?
+    var passwords: [PeerID: PasswordWatch] = [:]
+    var passwordTimer: LoopTimer?
     private var restart = RestartState()
 
     package init(_ configuration: Configuration, logger: Logger) {
@@ -51,7 +53,9 @@ package actor Agent: Loop {
             try await startKernel()
             await startSpeaker()
             try listen()
+            secureListener()
             for settings in configuration.bgp.peers { await startPeer(settings) }
+            readPasswords()
             await speaker?.start()
         } catch {
             await stop(reason: "it could not start")
@@ -62,6 +66,8 @@ package actor Agent: Loop {
     /// Stops, leaving every route in the kernel; with graceful restart the peers keep theirs too (RFC 4724).
     package func stop(reason: String) async {
         LogLine.stopping(reason).log(to: logger)
+        passwordTimer?.cancel()
+        passwordTimer = nil
         listener?.cancel()
         listener = nil
         let notification: NotificationMessage? =
@@ -217,15 +223,21 @@ package actor Agent: Loop {
             configuration.bgp, routerID: routerID, hostName: configuration.node.name,
             keepsForwarding: configuration.fib.enabled)
         let loop = PeerLoop(
-            id: id, settings: .init(configuration: session, port: settings.port, localAddress: settings.localAddress),
+            id: id,
+            settings: .init(
+                configuration: session, port: settings.port, localAddress: settings.localAddress,
+                options: settings.tcpOptions(configuration.bgp), passwordFile: settings.passwordFile),
             restart: restart, seed: .random(in: .min ... .max), speaker: speaker, logger: logger)
         await speaker.setLoop(loop, for: id)
-        peers.append(PeerHandle(settings: settings, id: id, loop: loop))
+        let peer = PeerHandle(settings: settings, id: id, loop: loop)
+        peers.append(peer)
+        readPassword(peer)
         await loop.start()
     }
 
     private func stopPeer(_ peer: PeerHandle, _ notification: NotificationMessage) async {
         await peer.loop.stop(notification)
+        forgetPassword(peer)
         await speaker?.removePeer(peer.id)
         peers.removeAll { $0.id == peer.id }
     }
@@ -255,6 +267,8 @@ package actor Agent: Loop {
             await stopPeer(peer, .cease(remains ? .configurationChange : .peerDeconfigured))
         }
         for settings in come { await startPeer(settings) }
+        secureListener()
+        readPasswords()
         LogLine.reloaded(added: come.count - changed, removed: go.count - changed, changed: changed).log(to: logger)
     }
 }

@@ -27,19 +27,19 @@ struct SilenceWatch {
     static func advice(_ rise: TCPCounters, hasPassword: Bool, options: TCPOptions, isOnLink: Bool) -> String? {
         if hasPassword, rise.wrongSignature > 0 {
             return "this node dropped \(count(rise.wrongSignature)) with a wrong TCP MD5 signature:"
-                + " the peer seems to have another password"
+                + " the peer may have another password"
         }
         if hasPassword, rise.missingSignature > 0 {
             return "this node dropped \(count(rise.missingSignature)) without a TCP MD5 signature:"
-                + " the peer seems to have no password"
+                + " the peer may have no password"
         }
         if !hasPassword, rise.unexpectedSignature > 0 {
             return "this node dropped \(count(rise.unexpectedSignature)) with a TCP MD5 signature:"
-                + " the peer seems to want a password, set passwordFile"
+                + " the peer may want a password, set passwordFile"
         }
         if options.minimumHopLimit > 0, rise.lowHopLimit > 0 {
             return "this node dropped \(count(rise.lowHopLimit)) with a hop limit below \(options.minimumHopLimit):"
-                + " the peer is further away than ttlSecurity says, or has no TTL security itself"
+                + " the peer may be further away than ttlSecurity says, or have no TTL security itself"
         }
         if options.hopLimit == 1, !isOnLink {
             return "the peer is on no link of this node, and an external peer must be unless multihop is set"

@@ -21,6 +21,9 @@ actor PeerLoop: Loop {
     let logger: Logger
     var machine: Peer
     var wires: [ConnectionID: Wire] = [:]
+    var silence = SilenceWatch()
+    /// What the log said last of a silent peer.
+    var lastAdvice: String?
     /// The connection that carries the session.
     var session: ConnectionID?
     private var timer: LoopTimer?
@@ -35,6 +38,9 @@ actor PeerLoop: Loop {
         var configuration: PeerConfiguration
         var port: UInt16
         var localAddress: IPAddress?
+        var options = TCPOptions()
+        /// The file with the TCP MD5 password; nil: the session has none.
+        var passwordFile: String?
     }
 
     /// A TCP connection with the framing of its stream.
@@ -77,6 +83,7 @@ actor PeerLoop: Loop {
 
     func start() {
         timer = LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.tick() } }
+        silence.restart(.read(), at: .now)
         perform(machine.start(at: .now))
     }
 
@@ -93,12 +100,11 @@ actor PeerLoop: Loop {
 
     /// The peer has connected to our port.
     func accept(_ fd: CInt) {
+        guard secure(fd) else { return }
         let (connection, actions) = machine.accepted(at: .now)
         addWire(connection, fd: fd, connecting: false)
         perform(actions)
     }
-
-    func status() -> PeerStatus { machine.status(at: .now) }
 
     /// Our address and port of the session.
     var localAddress: SocketAddress? { session.flatMap { wires[$0] }?.connection.localAddress }
@@ -153,6 +159,8 @@ actor PeerLoop: Loop {
 
     private func established(_ connection: ConnectionID, _ negotiated: Negotiated) {
         session = connection
+        lastAdvice = nil
+        useHoldTime(negotiated.holdTime, of: connection)
         batchesInFlight = 0
         isPaused = false
         let families = negotiated.families.families.map { "\($0)-unicast" }.joined(separator: ",")
@@ -166,6 +174,7 @@ actor PeerLoop: Loop {
 
     private func down(_ reason: DownReason) {
         session = nil
+        silence.restart(.read(), at: .now)
         batch = []
         LogLine.peerDown(peer: name, reason: reason.text, keepsRoutes: reason.keepsRoutes).log(to: logger)
         speaker.post { [id] in $0.down(id) }

@@ -84,6 +84,10 @@ package struct Configuration: Sendable, Equatable {
         package var holdTime: Duration?
         /// Our address of the session; nil: what the kernel chooses.
         package var localAddress: IPAddress?
+        /// Absolute path of the file with the TCP MD5 password (RFC 2385); nil: the session has none.
+        package var passwordFile: String?
+        /// How far away the peer may be.
+        package var reach: Reach
         /// What is taken from the peer.
         package var importPolicy: ImportPolicy
         /// What is announced to the peer.
