@@ -28,7 +28,7 @@ import Testing
             SpeakerPeer(name: "tor", address: ip("192.0.2.1"), asNumber: asn(number), isExternal: isExternal))
         speaker.established(
             peer, .test(peerAS: number, isExternal: isExternal),
-            SessionAddresses(ipv4: ip("192.0.2.10"), ipv6: ip("2001:db8::10")))
+            SessionAddresses(ipv4: ip("192.0.2.10"), ipv6: ip("2001:db8::10")), at: .seconds(0))
         func attributes(_ updates: [Update]) throws -> AttributeFields {
             let announcement = try #require(updates.flatMap(\.announced).first)
             #expect(announcement.prefixes == [cidr(own)])
@@ -59,7 +59,7 @@ import Testing
         speaker.setFarewell(.withdrawn)
         let peer = speaker.addPeer(
             SpeakerPeer(name: "tor", address: ip("192.0.2.1"), asNumber: asn(65001), isExternal: true))
-        speaker.established(peer, .test(peerAS: 65001), SessionAddresses(ipv4: ip("192.0.2.10")))
+        speaker.established(peer, .test(peerAS: 65001), SessionAddresses(ipv4: ip("192.0.2.10")), at: .seconds(0))
         let updates = try Self.told(&speaker, peer, isExternal: true)
         #expect(updates.flatMap(\.announced).isEmpty && updates.flatMap(\.withdrawn).isEmpty)
         #expect(Set(updates.compactMap(\.endOfRIB)) == [.ipv4, .ipv6])

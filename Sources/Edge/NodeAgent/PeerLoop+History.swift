@@ -3,6 +3,9 @@ import BGPWire
 
 // What is worth keeping of a session, in words.
 extension PeerLoop {
+    /// Octets of a NOTIFICATION's data that are shown.
+    private static var evidence: Int { 64 }
+
     func note(_ from: PeerState, _ to: PeerState, _ reason: String) {
         history.note(name, .state, "\(from) to \(to)" + (reason.isEmpty ? "" : ": \(reason)"))
     }
@@ -26,6 +29,10 @@ extension PeerLoop {
     }
 
     private static func words(_ notification: NotificationMessage) -> String {
-        "NOTIFICATION \(notification.code).\(notification.subcode) (\(notification))"
+        let words = "NOTIFICATION \(notification.code).\(notification.subcode) (\(notification))"
+        // The data of a fault in an UPDATE is the attribute that was at fault: the evidence.
+        guard notification.code == 3, !notification.data.isEmpty else { return words }
+        let octets = notification.data.prefix(evidence).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+        return words + ": " + octets.joined(separator: " ") + (notification.data.count > evidence ? " ..." : "")
     }
 }

@@ -3,8 +3,9 @@ import Glibc
 
 /// Small files of the state directory.
 enum StateFile {
-    /// Writes a file so that a reader sees the old one or the new one, never half of one.
-    static func write(_ bytes: [UInt8], to path: String) throws(SystemError) {
+    /// Writes a file so that a reader sees the old one or the new one, never half of one; `synced`: also after a crash of
+    /// the machine.
+    static func write(_ bytes: [UInt8], to path: String, synced: Bool = false) throws(SystemError) {
         let temporary = "\(path).\(getpid())"
         let fd = try check("open \(temporary)") { open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600) }
         defer { close(fd) }
@@ -14,6 +15,7 @@ enum StateFile {
                 bytes[offset...].withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
             }
         }
+        if synced { _ = try check("fsync \(temporary)") { fsync(fd) } }
         _ = try check("rename \(path)") { rename(temporary, path) }
     }
 
