@@ -72,6 +72,8 @@ package actor Agent: Loop {
         for peer in peers { await peer.loop.stop(notification) }
         await speaker?.stop()
         await control?.stop()
+        // It asks us, and so keeps us.
+        control = nil
     }
 
     // MARK: parts
