@@ -6,8 +6,8 @@ import Testing
 @testable import BGPSession
 @testable import BGPSpeaker
 
-/// Speakers wired through the bytes they send: nodes, ToRs that are in transit, and perhaps one AS of a reflector and its
-/// clients. Bytes are late, arrive in pieces, and wait at slow readers; links fail and come back.
+/// Speakers wired through the bytes they send: nodes, ToRs that are in transit, and perhaps one AS of a reflector and
+/// its clients. Bytes are late, arrive in pieces, and wait at slow readers; links fail and come back.
 final class VirtualNetwork {
     private enum Role {
         case node, tor, reflector, client

@@ -137,6 +137,13 @@ actor SpeakerLoop: Loop {
         wake()
     }
 
+    func refreshBegan(_ family: AddressFamily, from id: PeerID) { speaker.refreshBegan(family, from: id) }
+
+    func refreshEnded(_ family: AddressFamily, from id: PeerID) {
+        speaker.refreshEnded(family, from: id)
+        wake()
+    }
+
     func peerIsWritable(_ id: PeerID, _ connection: ConnectionID) {
         guard outputs[id]?.connection == connection else { return }
         outputs[id]?.isWritable = true
@@ -162,7 +169,8 @@ actor SpeakerLoop: Loop {
         for (id, output) in outputs where output.isWritable {
             let bytes = speaker.takeMessages(for: id, limit: Self.prefixesPerTurn)
             guard !bytes.isEmpty else {
-                // Prefixes that the peer may not be told of make no bytes: others, or End-of-RIB, still wait behind them.
+                // Prefixes that the peer may not be told of make no bytes: others, or End-of-RIB, still wait behind
+                // them.
                 isBusy = isBusy || speaker.hasMessages(for: id)
                 continue
             }
