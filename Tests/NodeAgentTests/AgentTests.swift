@@ -84,7 +84,9 @@ private func cidr(_ text: String) throws -> Prefix { try #require(Prefix(strict:
                 rack.configuration(1, pods: ["10.244.1.0/24"], peers: [rack.raw(98), quiet]))
             let source = try rack.connect(from: 98, to: 1)
             try source.establish(64798)
-            let many = (0..<20_000).map { Prefix(bits: UInt128(0x0b00_0000 + $0 * 256) << 96, length: 24, family: .ipv4) }
+            let many = (0..<20_000).map {
+                Prefix(bits: UInt128(0x0b00_0000 + $0 * 256) << 96, length: 24, family: .ipv4)
+            }
             source.announce(many, path: [64798])
             #expect(await eventually { await hub.learned().count == many.count })
             let target = try rack.connect(from: 97, to: 1)

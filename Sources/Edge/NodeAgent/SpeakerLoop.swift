@@ -98,7 +98,8 @@ actor SpeakerLoop: Loop {
         self.topology = topology
         // An IPv6 address is often there only after the session: duplicate address detection takes seconds.
         for (id, output) in outputs { speaker.setAddresses(topology.sessionAddresses(output.local), for: id) }
-        // Without the pods' links, which only have link-local addresses: else every new pod would judge the whole table anew.
+        // Without the pods' links, which only have link-local addresses: else every new pod would judge the whole table
+        // anew.
         let own = Set(topology.interfaces.lazy.filter { !$0.isPodLink }.flatMap(\.addresses).map(\.address))
         let subnets = topology.linkSubnets
         setPolicy { policy in
