@@ -1,5 +1,6 @@
 // swift-tools-version: 6.2
-// The table of the house (ARCHITECTURE.md draws it): arrows point down, SwiftPM refuses a cycle, TidyTests check the imports.
+// The table of the house (ARCHITECTURE.md draws it): arrows point down, SwiftPM refuses a cycle, TidyTests check the
+// imports.
 
 import PackageDescription
 
@@ -75,16 +76,19 @@ let package = Package(
         edge("AddressStore", ["IPAM", "NetTypes", "CLinux"]),
         edge("ControlAPI", ["NetTypes", "DispatchIO", "CCurl", "CMicroHTTPD", "CLinux"]),
         edge(
+            "PodNetwork", ["CNIPlugin", "AddressStore", "Netlink", "PodWiring", "IPAM", "NetTypes", "CLinux"]),
+        edge(
             "NodeAgent",
             [
-                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring", "DispatchIO", "Netlink", "ControlAPI",
+                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring", "DispatchIO", "Netlink",
+                "ControlAPI",
                 "CYAML", "COpenSSL", "CLinux", logging,
             ]),
 
         // Tools
         tool("martletd", ["NodeAgent", "NetTypes", argumentParser, logging]),
-        tool("martlet", ["CNIPlugin", "PodWiring", "Netlink", "NetTypes", "CLinux"]),
-        tool("martlet-ipam", ["CNIPlugin", "IPAM", "AddressStore", "NetTypes", "CLinux"]),
+        tool("martlet", ["PodNetwork", "CNIPlugin"]),
+        tool("martlet-ipam", ["PodNetwork", "CNIPlugin"]),
         tool("martletctl", ["ControlAPI", argumentParser]),
 
         // Tests
@@ -99,11 +103,14 @@ let package = Package(
         tests("IPAMTests", ["IPAM", "NetTypes"]),
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
         tests("CNIPluginTests", ["CNIPlugin", "PodWiring", "NetTypes"]),
+        tests("PodNetworkTests", ["PodNetwork", "CNIPlugin", "NetTypes", "TestKit"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
         .testTarget(
             name: "ControlAPITests", dependencies: ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
             path: "Tests/ControlAPITests", exclude: ["Golden"], swiftSettings: settings),
-        tests("NodeAgentTests", ["NodeAgent", "BGPSpeaker", "BGPSession", "DispatchIO", "NetTypes", "TestKit"]),
+        tests(
+            "NodeAgentTests",
+            ["NodeAgent", "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "DispatchIO", "NetTypes", "TestKit", logging]),
         tests("TidyTests", ["TestKit"]),
         tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
         tests("InteropTests", ["Lab", "TestKit", "NetTypes"]),
@@ -113,10 +120,13 @@ let package = Package(
             name: "FuzzTargets", dependencies: ["BGPWire", "CNIPlugin", "NetTypes", "NodeAgent"], path: "Fuzz/Targets",
             swiftSettings: settings),
 
-        // What the tests share: files of fixtures and processes (TestKit), racks of network namespaces (Lab); the demo is a rack.
+        // What the tests share: files of fixtures and processes (TestKit), racks of network namespaces (Lab); the demo
+        // is a rack.
         .target(name: "TestKit", dependencies: ["NetTypes", "CLinux"], path: "Tests/TestKit", swiftSettings: settings),
-        .target(name: "Lab", dependencies: ["TestKit", "NetTypes", "CLinux"], path: "Tests/Lab", swiftSettings: settings),
-        .executableTarget(name: "demo", dependencies: ["Lab", "TestKit", "NetTypes"], path: "Tests/Demo", swiftSettings: settings),
+        .target(
+            name: "Lab", dependencies: ["TestKit", "NetTypes", "CLinux"], path: "Tests/Lab", swiftSettings: settings),
+        .executableTarget(
+            name: "demo", dependencies: ["Lab", "TestKit", "NetTypes"], path: "Tests/Demo", swiftSettings: settings),
     ]
 )
 

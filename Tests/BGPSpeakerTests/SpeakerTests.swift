@@ -28,10 +28,13 @@ private struct Bench: ~Copyable {
             SpeakerPeer(
                 name: "other", address: ip("192.0.2.2"), asNumber: asn(65002), isExternal: true, importMode: .all))
         speaker.established(other, .test(peerAS: 65002), SessionAddresses(ipv4: ip("192.0.2.10")))
-        let prefixes = (0..<count).map { Prefix(bits: UInt128(0x0b00_0000 + $0 * 256) << 96, length: 24, family: .ipv4) }
+        let prefixes = (0..<count).map {
+            Prefix(bits: UInt128(0x0b00_0000 + $0 * 256) << 96, length: 24, family: .ipv4)
+        }
         let attributes = PathAttributes.path([65002], via: "192.0.2.2")
         speaker.receive(
-            [Update(announced: [Announcement(attributes: attributes, prefixes: prefixes)])], from: other, at: .seconds(1))
+            [Update(announced: [Announcement(attributes: attributes, prefixes: prefixes)])], from: other,
+            at: .seconds(1))
         while speaker.hasChanges { _ = speaker.takeChanges(limit: 1000, describing: false) }
     }
 

@@ -6,8 +6,8 @@ import Testing
 @testable import BGPSession
 @testable import BGPSpeaker
 
-/// Speakers wired through the bytes they send: nodes, ToRs that are in transit, and perhaps one AS of a reflector and its
-/// clients. Bytes are late, arrive in pieces, and wait at slow readers; links fail and come back.
+/// Speakers wired through the bytes they send: nodes, ToRs that are in transit, and perhaps one AS of a reflector and
+/// its clients. Bytes are late, arrive in pieces, and wait at slow readers; links fail and come back.
 final class VirtualNetwork {
     private enum Role {
         case node, tor, reflector, client
@@ -99,7 +99,8 @@ final class VirtualNetwork {
         let (peer, member) = (members[peer], members[member])
         return member.speaker.addPeer(
             SpeakerPeer(
-                name: peer.text, address: ip(peer.text), asNumber: asn(peer.number), isExternal: peer.number != member.number,
+                name: peer.text, address: ip(peer.text), asNumber: asn(peer.number),
+                isExternal: peer.number != member.number,
                 importMode: member.isTransit ? .all : .safe, exportMode: member.isTransit ? .all : .localOnly,
                 isClient: member.role == .reflector && peer.role == .client))
     }
@@ -288,7 +289,9 @@ extension VirtualNetwork {
 
     private func checkEndsOfRIB() {
         for link in links where link.isUp {
-            for pipe in link.pipes { #expect(pipe.ends.sorted { $0.rawValue < $1.rawValue } == [.ipv4, .ipv6], "seed \(seed)") }
+            for pipe in link.pipes {
+                #expect(pipe.ends.sorted { $0.rawValue < $1.rawValue } == [.ipv4, .ipv6], "seed \(seed)")
+            }
         }
         if links.allSatisfy(\.isUp) { #expect(members.allSatisfy { $0.speaker.isConverged }, "seed \(seed)") }
     }

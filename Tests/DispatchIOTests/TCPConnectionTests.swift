@@ -164,7 +164,8 @@ import Testing
         let recorder = Recorder()
         let fd = try TCPSocket.connect(to: address, from: SocketAddress(Loopback.address, port: 0))
         let connection = recorder.queue.sync {
-            let connection = TCPConnection(fd: fd, connecting: true, queue: recorder.queue, handlers: recorder.handlers())
+            let connection = TCPConnection(
+                fd: fd, connecting: true, queue: recorder.queue, handlers: recorder.handlers())
             connection.send([1, 2])
             connection.send([3])
             return connection
@@ -199,7 +200,8 @@ import Testing
         let probe = try Loopback.listener()
         close(probe.fd)
         let listener = try TCPListener(on: probe.address, queue: recorder.queue) { fd, _ in
-            let connection = TCPConnection(fd: fd, connecting: false, queue: recorder.queue, handlers: recorder.handlers())
+            let connection = TCPConnection(
+                fd: fd, connecting: false, queue: recorder.queue, handlers: recorder.handlers())
             // Kept, closed, cancelled, or let go at once.
             count += 1
             switch count % 4 {
@@ -236,7 +238,8 @@ import Testing
         let probe = try TCPSocket.listen(on: wildcard)
         let port = try #require(TCPSocket.localAddress(probe)).port
         close(probe)
-        let listener = try TCPListener(on: SocketAddress(wildcard.address, port: port), queue: recorder.queue) { fd, remote in
+        let listener = try TCPListener(on: SocketAddress(wildcard.address, port: port), queue: recorder.queue) {
+            fd, remote in
             remotes.append(remote.address)
             close(fd)
         }
@@ -252,7 +255,8 @@ import Testing
         let error = #expect(throws: SystemError.self) {
             _ = try TCPListener(on: address, queue: .global()) { fd, _ in close(fd) }
         }
-        #expect(error?.description == "bind to \(address): Address already in use" || error?.call == "listen on \(address)")
+        #expect(
+            error?.description == "bind to \(address): Address already in use" || error?.call == "listen on \(address)")
     }
 }
 

@@ -72,7 +72,7 @@ struct ConfigurationProblemTests {
         ProblemRow(
             "bgp: {asn: 1, xyzzy: 1}",
             "f:1:15: unknown key \"xyzzy\" in bgp; known keys: asn, clusterID, connectRetryTime, gracefulRestart, "
-                + "holdTime, keepaliveTime, listenAddress, listenPort, peers"),
+                + "holdTime, keepaliveTime, listenAddress, listenPort, peers, sendHoldTime"),
         ProblemRow(
             "bgp: {asn: 1}\nnode: {routerId: 192.0.2.1}",
             "f:2:8: unknown key \"routerId\" in node; did you mean \"routerID\"?"),
@@ -91,6 +91,14 @@ struct ConfigurationProblemTests {
             "bgp: {asn: 1, holdTime: 30s, keepaliveTime: 30s}",
             "f:1:45: bgp.keepaliveTime must be shorter than bgp.holdTime (30s), or peers drop the session; "
                 + "remove it to use a third of the hold time"),
+        ProblemRow(
+            "bgp: {asn: 1, holdTime: 30s, sendHoldTime: 30s}",
+            "f:1:44: bgp.sendHoldTime must be longer than every hold time (30s); remove it to use eight minutes, or "
+                + "twice the hold time when that is more"),
+        ProblemRow(
+            "bgp: {asn: 1, sendHoldTime: 3s}",
+            "f:1:29: bgp.sendHoldTime is \"3s\"; write 0 for no limit, or whole seconds from 4s to 131070s"),
+        ProblemRow("bgp: {asn: 1, sendHoldTime: 0s}"),
         ProblemRow(
             "bgp: {asn: [1]}",
             "f:1:12: bgp.asn must be a single value; write an AS number from 1 to 4294967294 (23456 and 65535 "

@@ -22,7 +22,8 @@ private func decide(_ candidates: [Candidate]) -> (best: UInt32?, equal: Set<UIn
     for candidate in candidates { decision.add(candidate) }
     decision.run()
     return (
-        decision.candidates.first?.path, Set(decision.candidates.prefix(decision.equalCount).map(\.path)), decision.reason
+        decision.candidates.first?.path, Set(decision.candidates.prefix(decision.equalCount).map(\.path)),
+        decision.reason
     )
 }
 
@@ -168,7 +169,8 @@ private func permutations<Element>(_ list: [Element]) -> [[Element]] {
         var rib = RIBTables(policy: .node, maximumPaths: maximumPaths, seed: 1)
         for (index, length) in lengths.enumerated() {
             let number = UInt32(65001 + index)
-            rib.setPeer(PeerID(rawValue: UInt16(index + 1)), .external(number, "192.0.2.\(index + 1)", id: UInt32(index + 1)))
+            rib.setPeer(
+                PeerID(rawValue: UInt16(index + 1)), .external(number, "192.0.2.\(index + 1)", id: UInt32(index + 1)))
             rib.apply(
                 .announce(
                     [cidr("10.244.7.0/24")], .path([number] + Array(repeating: 64700, count: length)),

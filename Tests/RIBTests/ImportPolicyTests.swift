@@ -12,7 +12,8 @@ import Testing
         ("169.254.1.1/32", .martian), ("192.0.2.10/32", .ownAddress), ("127.0.0.0/8", .martian),
         ("10.244.0.0/16", .coversOwnPodCIDR), ("10.244.0.0/23", .coversOwnPodCIDR), ("10.0.0.0/8", .coversOwnPodCIDR),
         ("10.244.200.0/24", .ownAddress), ("10.244.201.0/24", .linkSubnet), ("10.244.201.128/25", .linkSubnet),
-        ("192.0.2.0/24", .ownAddress), ("192.0.2.64/26", .linkSubnet), ("224.0.0.0/8", .martian), ("0.0.0.1/32", .martian),
+        ("192.0.2.0/24", .ownAddress), ("192.0.2.64/26", .linkSubnet), ("224.0.0.0/8", .martian),
+        ("0.0.0.1/32", .martian),
         ("10.244.2.0/29", .tooLong), ("203.0.113.0/24", .outsideClusterCIDRs), ("0.0.0.0/1", .coversOwnPodCIDR),
         ("::/0", .defaultRoute), ("fd00:10:96::/108", .outsideClusterCIDRs), ("fd00:10:244:2::7/128", .tooLong),
         ("fd00:10:244:1:8000::/65", .insideOwnPodCIDR), ("fd00:10:244:1::/64", .ownPodCIDR),
@@ -54,7 +55,8 @@ import Testing
     }
 
     private func verdict(
-        _ fields: AttributeFields, via hop: String = "192.0.2.1", linkLocal: String? = nil, from peer: RIBPeer = .external(65001),
+        _ fields: AttributeFields, via hop: String = "192.0.2.1", linkLocal: String? = nil,
+        from peer: RIBPeer = .external(65001),
         _ change: (inout ImportPolicy) -> Void = { _ in }
     ) -> RejectReason {
         var policy = ImportPolicy.node
@@ -115,7 +117,8 @@ import Testing
     private func withRIB(_ policy: ImportPolicy, _ body: (inout RIBTables) -> Void) {
         var rib = RIBTables(policy: policy, seed: 2)
         rib.setPeer(PeerID(rawValue: 1), .external(65001))
-        rib.apply(.announce([cidr("10.244.2.0/24")], .path([65001]), via: ip("192.0.2.1")), from: PeerID(rawValue: 1), at: 0)
+        rib.apply(
+            .announce([cidr("10.244.2.0/24")], .path([65001]), via: ip("192.0.2.1")), from: PeerID(rawValue: 1), at: 0)
         body(&rib)
     }
 
@@ -127,7 +130,9 @@ import Testing
         let changes = rib.takeChanges(limit: 10, describing: true)
         #expect(changes.map { $0.best != nil } == [reason == .none])
         let counts = rib.counts(PeerID(rawValue: 1), .ipv4)
-        #expect(counts.received == 1 && counts.rejected == (reason == .none ? 0 : 1) && counts.best == (reason == .none ? 1 : 0))
+        #expect(
+            counts.received == 1 && counts.rejected == (reason == .none ? 0 : 1)
+                && counts.best == (reason == .none ? 1 : 0))
         let views = rib.paths(PathQuery(.received(PeerID(rawValue: 1))))
         #expect(views.count == 1)
         if reason != .none { #expect(views.first?.standing == .rejected(reason)) }

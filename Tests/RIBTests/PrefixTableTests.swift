@@ -38,7 +38,9 @@ import Testing
 
     @Test(arguments: 1...20) func `agrees with a dictionary for IPv4`(seed: UInt64) {
         let prefixes = (0..<400).map { index in
-            Prefix(bits: UInt128(0x0af4_0000 + index / 2 * 256) << 96, length: index.isMultiple(of: 2) ? 24 : 23, family: .ipv4)
+            Prefix(
+                bits: UInt128(0x0af4_0000 + index / 2 * 256) << 96, length: index.isMultiple(of: 2) ? 24 : 23,
+                family: .ipv4)
         }
         run(IPv4Key.self, seed: seed, prefixes: Array(Set(prefixes)), steps: 3000)
     }
@@ -46,7 +48,8 @@ import Testing
     @Test(arguments: 1...20) func `agrees with a dictionary for IPv6`(seed: UInt64) {
         let prefixes = (0..<400).map { index in
             Prefix(
-                bits: UInt128(0xfd00_0010_0244_0000 + UInt64(index / 2)) << 64, length: index.isMultiple(of: 2) ? 64 : 65,
+                bits: UInt128(0xfd00_0010_0244_0000 + UInt64(index / 2)) << 64,
+                length: index.isMultiple(of: 2) ? 64 : 65,
                 family: .ipv6)
         }
         run(IPv6Key.self, seed: seed, prefixes: prefixes, steps: 3000)
@@ -56,7 +59,9 @@ import Testing
         for text in ["0.0.0.0/0", "255.255.255.255/32", "10.0.0.0/8", "128.0.0.0/1", "192.0.2.1/32"] {
             #expect(IPv4Key(cidr(text)).prefix == cidr(text))
         }
-        for text in ["::/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128", "8000::/1", "fd00:10:244:1::/64", "::1/128"] {
+        for text in [
+            "::/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128", "8000::/1", "fd00:10:244:1::/64", "::1/128",
+        ] {
             #expect(IPv6Key(cidr(text)).prefix == cidr(text))
         }
     }
@@ -126,7 +131,8 @@ import Testing
             for index in 0..<20_000 {
                 let own = IPv6Address(rawValue: 0xfe80 << 112 | UInt128(index))
                 _ = store.intern(
-                    PathAttributes(bytes: plain.bytes, nextHop: plain.nextHop, linkLocalNextHop: own, summary: plain.summary))
+                    PathAttributes(
+                        bytes: plain.bytes, nextHop: plain.nextHop, linkLocalNextHop: own, summary: plain.summary))
             }
         }
         #expect(store.count == 20_000)

@@ -58,7 +58,8 @@ struct RIBModel {
         }
         if left.contains(where: external) { left = left.filter(external) }
         left.sort { rank($0) < rank($1) }
-        return Outcome(best: left.first, equal: left.prefix(maximumPaths).sorted { $0.peer.rawValue < $1.peer.rawValue })
+        return Outcome(
+            best: left.first, equal: left.prefix(maximumPaths).sorted { $0.peer.rawValue < $1.peer.rawValue })
     }
 
     private func rank(_ path: Path) -> (UInt32, UInt16, UInt128) {
@@ -71,7 +72,9 @@ struct RIBModel {
 
     /// What a peer should have been told of a prefix, as it reads it.
     func told(_ prefix: Prefix, to id: PeerID, _ export: ExportPolicy) -> PathAttributes? {
-        guard let best = outcome(prefix).best, best.peer != id, export.families.contains(prefix.family) else { return nil }
+        guard let best = outcome(prefix).best, best.peer != id, export.families.contains(prefix.family) else {
+            return nil
+        }
         var fields = AttributeFields(best.attributes)
         var hop = best.attributes.nextHop
         let ownHop = prefix.family == .ipv4 ? export.ipv4NextHop : export.ipv6NextHop

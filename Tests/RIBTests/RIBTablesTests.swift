@@ -36,7 +36,8 @@ import Testing
         for round in 0..<1000 {
             let fresh = (0..<100).map { index in
                 let number = UInt64(round * 100 + index)
-                return Prefix(bits: UInt128(0xfd00_0010_0244_0000) << 64 | UInt128(number) << 16, length: 112, family: .ipv6)
+                return Prefix(
+                    bits: UInt128(0xfd00_0010_0244_0000) << 64 | UInt128(number) << 16, length: 112, family: .ipv6)
             }
             let set = attributes[Int.random(in: 0..<50, using: &random)]
             rib.apply(
@@ -44,7 +45,9 @@ import Testing
             _ = rib.takeChanges(limit: 150, describing: false)
             var packer = UpdatePacker(fourOctetAS: true)
             for id in [1, 2] as [UInt16] {
-                for family in AddressFamily.allCases { rib.flush(family, to: PeerID(rawValue: id), limit: 199, into: &packer) }
+                for family in AddressFamily.allCases {
+                    rib.flush(family, to: PeerID(rawValue: id), limit: 199, into: &packer)
+                }
             }
             rib.apply(Update(withdrawn: fresh), from: PeerID(rawValue: 1), at: 0)
         }
@@ -84,8 +87,11 @@ import Testing
         rib.startExport(to: target, export)
         // 4096 octets less header and lengths, less ORIGIN, NEXT_HOP and AS_PATH, leave two octets for prefixes.
         let fill = 4096 - 23 - 4 - 7 - 13 - 4 - 2
-        let fields = AttributeFields.path([65001]) { $0.unknown = [RawAttribute(flags: 0xe0, code: 99, value: [UInt8](repeating: 1, count: fill))] }
-        rib.apply(.announce([cidr("11.0.0.0/8"), cidr("11.1.1.1/32")], fields, via: ip("192.0.2.1")), from: source, at: 0)
+        let fields = AttributeFields.path([65001]) {
+            $0.unknown = [RawAttribute(flags: 0xe0, code: 99, value: [UInt8](repeating: 1, count: fill))]
+        }
+        rib.apply(
+            .announce([cidr("11.0.0.0/8"), cidr("11.1.1.1/32")], fields, via: ip("192.0.2.1")), from: source, at: 0)
         _ = rib.takeChanges(limit: 10, describing: false)
         var packer = UpdatePacker(fourOctetAS: true)
         rib.flush(.ipv4, to: target, limit: 10, into: &packer)
@@ -105,10 +111,13 @@ import Testing
     @Test func `updates of unknown peers and late ones of removed peers change nothing`() {
         var rib = RIBTables(policy: .node, seed: 5)
         rib.setPeer(PeerID(rawValue: 1), .external(65001))
-        rib.apply(.announce([cidr("10.244.2.0/24")], .path([65001]), via: ip("192.0.2.1")), from: PeerID(rawValue: 1), at: 0)
+        rib.apply(
+            .announce([cidr("10.244.2.0/24")], .path([65001]), via: ip("192.0.2.1")), from: PeerID(rawValue: 1), at: 0)
         rib.removePeer(PeerID(rawValue: 1))
-        rib.apply(.announce([cidr("10.244.2.0/24")], .path([65001]), via: ip("192.0.2.1")), from: PeerID(rawValue: 1), at: 0)
-        rib.apply(.announce([cidr("10.244.2.0/24")], .path([65001]), via: ip("192.0.2.1")), from: PeerID(rawValue: 9), at: 0)
+        rib.apply(
+            .announce([cidr("10.244.2.0/24")], .path([65001]), via: ip("192.0.2.1")), from: PeerID(rawValue: 1), at: 0)
+        rib.apply(
+            .announce([cidr("10.244.2.0/24")], .path([65001]), via: ip("192.0.2.1")), from: PeerID(rawValue: 9), at: 0)
         rib.stopExport(to: PeerID(rawValue: 9))
         rib.resend(.ipv4, to: PeerID(rawValue: 9))
         let changes = rib.takeChanges(limit: 10, describing: true)

@@ -33,7 +33,8 @@ struct RIBWorld: ~Copyable {
             rib.setPeer(id, peer)
             model.peers[id] = peer
             var export = ExportPolicy(
-                mode: [.all, .localOnly, .all, .all, .none, .all][index], localAS: asn(64601), isExternal: peer.isExternal,
+                mode: [.all, .localOnly, .all, .all, .none, .all][index], localAS: asn(64601),
+                isExternal: peer.isExternal,
                 families: index == 5 ? .ipv4 : .all, clusterID: RouterID(rawValue: 77), isClient: peer.isClient)
             export.ipv4NextHop = ip("192.0.2.10")
             export.ipv6NextHop = index == 0 ? nil : ip("2001:db8::10")
@@ -55,8 +56,12 @@ struct RIBWorld: ~Copyable {
     }
 
     private mutating func someFields(_ peer: RIBPeer?) -> AttributeFields {
-        var path = (0..<UInt32.random(in: 0...2, using: &random)).map { _ in UInt32.random(in: 65001...65003, using: &random) }
-        if peer?.isExternal == true, UInt8.random(in: 0..<8, using: &random) > 0 { path.insert(peer?.asNumber.rawValue ?? 0, at: 0) }
+        var path = (0..<UInt32.random(in: 0...2, using: &random)).map { _ in
+            UInt32.random(in: 65001...65003, using: &random)
+        }
+        if peer?.isExternal == true, UInt8.random(in: 0..<8, using: &random) > 0 {
+            path.insert(peer?.asNumber.rawValue ?? 0, at: 0)
+        }
         if UInt8.random(in: 0..<15, using: &random) == 0 { path.append(64601) }
         var fields = AttributeFields.path(path)
         fields.origin = UInt8.random(in: 0...4, using: &random) == 0 ? 2 : 0
@@ -109,7 +114,8 @@ struct RIBWorld: ~Copyable {
     private mutating func own() {
         let prefix = pick([Self.ipv4[1], Self.ipv4[2], Self.ipv6[1]], Self.ipv4[1])
         if Bool.random(using: &random) {
-            let attributes = PathAttributes(AttributeFields(), nextHop: IPAddress(leftAligned: 0, family: prefix.family))
+            let attributes = PathAttributes(
+                AttributeFields(), nextHop: IPAddress(leftAligned: 0, family: prefix.family))
             rib.originate(prefix, attributes, at: 1)
             model.paths[prefix, default: [:]][.local] = attributes
         } else {
@@ -210,8 +216,12 @@ struct RIBWorld: ~Copyable {
     /// Everything goes out; every receiver then holds exactly what the model would tell it.
     mutating func settle() throws {
         for (id, export) in exports where receivers[id] != nil {
-            while export.families.families.contains(where: { rib.pendingCount($0, for: id) > 0 }) { try flush(id, limit: 3) }
-            let expected = Self.prefixes.reduce(into: [Prefix: PathAttributes]()) { $0[$1] = model.told($1, to: id, export) }
+            while export.families.families.contains(where: { rib.pendingCount($0, for: id) > 0 }) {
+                try flush(id, limit: 3)
+            }
+            let expected = Self.prefixes.reduce(into: [Prefix: PathAttributes]()) {
+                $0[$1] = model.told($1, to: id, export)
+            }
             let held = receivers[id] ?? [:]
             #expect(held == expected, "seed \(seed) peer \(id)")
             for family in AddressFamily.allCases {

@@ -41,7 +41,9 @@ extension AttributeFields {
 }
 
 extension RIBPeer {
-    static func external(_ number: UInt32, _ text: String = "192.0.2.1", id: UInt32 = 1, mode: ImportMode = .safe) -> Self {
+    static func external(_ number: UInt32, _ text: String = "192.0.2.1", id: UInt32 = 1, mode: ImportMode = .safe)
+        -> Self
+    {
         RIBPeer(
             address: ip(text), asNumber: asn(number), routerID: RouterID(rawValue: id), isExternal: true,
             importMode: mode)

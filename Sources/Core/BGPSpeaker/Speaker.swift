@@ -27,6 +27,9 @@ package struct Speaker: ~Copyable {
         /// Families whose first table was not sent completely.
         var owesEndOfRIB: FamilySet
         var endOfRIBReceived: FamilySet = []
+        /// Families whose refresh has not begun (RFC 7313), and those whose end is owed.
+        var owesRefresh: FamilySet = []
+        var refreshing: FamilySet = []
     }
 
     /// `seed` keys the hash tables and should differ from process to process.
@@ -120,7 +123,23 @@ package struct Speaker: ~Copyable {
     }
 
     /// The peer asked for our table again (RFC 2918).
-    package mutating func refresh(_ family: AddressFamily, for id: PeerID) { rib.resend(family, to: id) }
+    package mutating func refresh(_ family: AddressFamily, for id: PeerID) {
+        guard let session = peers[id]?.session, session.negotiated.families.contains(family) else { return }
+        if session.negotiated.enhancedRouteRefresh {
+            peers[id]?.session?.owesRefresh.insert(FamilySet(family))
+        } else {
+            rib.resend(family, to: id)
+        }
+    }
+
+    /// The peer begins to send its table again (RFC 7313 section 4). Before its End-of-RIB that means nothing.
+    package mutating func refreshBegan(_ family: AddressFamily, from id: PeerID) {
+        guard peers[id]?.session?.endOfRIBReceived.contains(family) == true else { return }
+        rib.markStale(family, of: id)
+    }
+
+    /// The peer has sent its table again: what it did not repeat is gone.
+    package mutating func refreshEnded(_ family: AddressFamily, from id: PeerID) { rib.sweepStale(family, of: id) }
 
     // MARK: what comes out
 
@@ -135,22 +154,30 @@ package struct Speaker: ~Copyable {
     /// Whether prefixes, or an End-of-RIB, wait for `takeMessages`.
     package func hasMessages(for id: PeerID) -> Bool {
         guard let session = peers[id]?.session else { return false }
-        return !session.owesEndOfRIB.isEmpty
+        return !session.owesEndOfRIB.isEmpty || !session.owesRefresh.isEmpty || !session.refreshing.isEmpty
             || session.negotiated.families.families.contains { rib.pendingCount($0, for: id) > 0 }
     }
 
-    /// Packs UPDATEs for at most `limit` prefixes a family. Empty when the peer may be told of none of these, which does
-    /// not mean that nothing is left: see `hasMessages`. End-of-RIB follows the
+    /// Packs UPDATEs for at most `limit` prefixes a family. Empty when the peer may be told of none of these, which
+    /// does not mean that nothing is left: see `hasMessages`. End-of-RIB follows the
     /// last prefix of the first table and never overtakes one.
     package mutating func takeMessages(for id: PeerID, limit: Int) -> [UInt8] {
         guard var session = peers[id]?.session else { return [] }
         var packer = UpdatePacker(
             maximumLength: session.negotiated.decodeContext.maximumLength, fourOctetAS: session.negotiated.fourOctetAS)
         for family in session.negotiated.families.families {
+            // Never before End-of-RIB (RFC 7313 section 4).
+            if session.owesRefresh.contains(family), !session.owesEndOfRIB.contains(family) {
+                session.owesRefresh.remove(FamilySet(family))
+                session.refreshing.insert(FamilySet(family))
+                packer.routeRefresh(RouteRefresh(afi: family.afi, subtype: RouteRefresh.begin, safi: 1))
+                rib.resend(family, to: id)
+            }
             rib.flush(family, to: id, limit: limit, into: &packer)
-            if session.owesEndOfRIB.contains(family), rib.pendingCount(family, for: id) == 0 {
-                session.owesEndOfRIB.remove(FamilySet(family))
-                packer.endOfRIB(family)
+            guard rib.pendingCount(family, for: id) == 0 else { continue }
+            if session.owesEndOfRIB.remove(FamilySet(family)) != nil { packer.endOfRIB(family) }
+            if session.refreshing.remove(FamilySet(family)) != nil {
+                packer.routeRefresh(RouteRefresh(afi: family.afi, subtype: RouteRefresh.end, safi: 1))
             }
         }
         peers[id]?.session = session

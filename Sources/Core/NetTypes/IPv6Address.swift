@@ -53,7 +53,8 @@ extension IPv6Address {
                 guard let v4 = IPv4Address(part) else { return nil }
                 result += [UInt16(v4.rawValue >> 16), UInt16(v4.rawValue & 0xffff)]
             } else {
-                guard (1...4).contains(part.utf8.count), part.allSatisfy(\.isHexDigit), let group = UInt16(part, radix: 16)
+                guard (1...4).contains(part.utf8.count), part.allSatisfy(\.isHexDigit),
+                    let group = UInt16(part, radix: 16)
                 else { return nil }
                 result.append(group)
             }

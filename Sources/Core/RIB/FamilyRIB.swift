@@ -10,8 +10,34 @@ struct PathEntry: BitwiseCopyable {
     var received: UInt32
     var peer: PeerID
     var reject: RejectReason
+    private var marks = Marks()
+
+    private struct Marks: OptionSet, BitwiseCopyable {
+        let rawValue: UInt8
+
+        static let equal = Self(rawValue: 1)
+        static let stale = Self(rawValue: 2)
+    }
+
+    init(attributes: UInt32, next: UInt32, received: UInt32, peer: PeerID, reject: RejectReason) {
+        self.attributes = attributes
+        self.next = next
+        self.received = received
+        self.peer = peer
+        self.reject = reject
+    }
+
     /// In the ECMP set of its prefix.
-    var isEqual: Bool
+    var isEqual: Bool {
+        get { marks.contains(.equal) }
+        set { if newValue { marks.insert(.equal) } else { marks.remove(.equal) } }
+    }
+
+    /// Not announced again yet by a peer that sends its table anew.
+    var isStale: Bool {
+        get { marks.contains(.stale) }
+        set { if newValue { marks.insert(.stale) } else { marks.remove(.stale) } }
+    }
 }
 
 /// What is known of a prefix.
@@ -46,7 +72,8 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
 
     // MARK: Adj-RIB-In
 
-    /// Puts a peer's path in place of its earlier one for the prefix. `attributes` is counted by the caller for this path.
+    /// Puts a peer's path in place of its earlier one for the prefix. `attributes` is counted by the caller for this
+    /// path.
     mutating func put(
         _ key: Key, peer: PeerID, attributes: UInt32, reject: RejectReason, at seconds: UInt32,
         in context: inout Context
@@ -59,8 +86,7 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
         }
         let index = allocatePath(
             PathEntry(
-                attributes: attributes, next: entries[Int(id)].head, received: seconds, peer: peer, reject: reject,
-                isEqual: false))
+                attributes: attributes, next: entries[Int(id)].head, received: seconds, peer: peer, reject: reject))
         entries[Int(id)].head = index + 1
         counts[Int(peer.rawValue)].received += 1
         if reject != .none {
@@ -76,6 +102,7 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     ) {
         let old = paths[Int(index)]
         paths[Int(index)].received = seconds
+        paths[Int(index)].isStale = false
         if old.attributes == attributes, old.reject == reject {
             context.attributes.release(attributes)
             return
@@ -97,6 +124,21 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     /// Removes all paths of a peer.
     mutating func removeAll(of peer: PeerID, in context: inout Context) {
         for id in entries.indices where entries[id].head != 0 { remove(UInt32(id), peer: peer, in: &context) }
+    }
+
+    /// Marks all paths of a peer: those that it does not announce again are removed by `sweep`.
+    mutating func markStale(of peer: PeerID) {
+        for id in entries.indices where entries[id].head != 0 {
+            if let index = path(of: peer, in: UInt32(id)) { paths[Int(index)].isStale = true }
+        }
+    }
+
+    /// Removes the paths of a peer that are still stale.
+    mutating func sweep(_ peer: PeerID, in context: inout Context) {
+        for id in entries.indices where entries[id].head != 0 {
+            guard let index = path(of: peer, in: UInt32(id)), paths[Int(index)].isStale else { continue }
+            remove(UInt32(id), peer: peer, in: &context)
+        }
     }
 
     @discardableResult
@@ -153,7 +195,8 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
 
     // MARK: decision
 
-    /// Decides for a prefix, and marks it dirty when the outcome is not what it was. `touched` is a path whose content changed.
+    /// Decides for a prefix, and marks it dirty when the outcome is not what it was. `touched` is a path whose content
+    /// changed.
     private mutating func decide(_ id: UInt32, touched: UInt32?, in context: inout Context) {
         let entry = entries[Int(id)]
         var changed = false

@@ -74,6 +74,22 @@ package struct RIBTables: ~Copyable {
         }
     }
 
+    /// The peer begins to send a family again: its paths are stale until it repeats them.
+    package mutating func markStale(_ family: AddressFamily, of id: PeerID) {
+        switch family {
+        case .ipv4: ipv4.markStale(of: id)
+        case .ipv6: ipv6.markStale(of: id)
+        }
+    }
+
+    /// The peer has sent all: paths that are still stale are gone.
+    package mutating func sweepStale(_ family: AddressFamily, of id: PeerID) {
+        switch family {
+        case .ipv4: ipv4.sweep(id, in: &context)
+        case .ipv6: ipv6.sweep(id, in: &context)
+        }
+    }
+
     /// Announces a prefix of our own, or changes its attributes.
     package mutating func originate(_ prefix: Prefix, _ attributes: PathAttributes, at seconds: UInt32) {
         put(prefix, from: .local, context.attributes.intern(attributes), .none, at: seconds)

@@ -67,15 +67,20 @@ extension Delegate {
         guard let tree = try run(.add) else {
             throw PluginError(.delegateFailed, "IPAM plugin \"\(type)\" returned no result")
         }
-        let result: AttachmentResult
-        do { result = try AttachmentResult(tree) } catch {
+        return try AttachmentResult(ipam: tree, of: type)
+    }
+}
+
+extension AttachmentResult {
+    /// Reads what the IPAM plugin `type` returned; code 105 when it cannot be used or has no address.
+    package init(ipam tree: JSONValue, of type: String) throws(PluginError) {
+        do { try self.init(tree) } catch {
             throw PluginError(
                 .delegateFailed, "IPAM plugin \"\(type)\" returned an unusable result", details: error.reason)
         }
-        guard !result.addresses.isEmpty else {
+        guard !addresses.isEmpty else {
             throw PluginError(.delegateFailed, "IPAM plugin \"\(type)\" returned no address")
         }
-        return result
     }
 }
 

@@ -16,9 +16,12 @@ package enum LocalLinks {
         return false
     }
 
+    /// IFF_POINTOPOINT: a number of our own, because it is imported as an enum or as an Int, as other headers decide.
+    private static let pointToPoint: UInt32 = 0x10
+
     private static func contains(_ entry: ifaddrs, _ address: IPAddress) -> Bool {
         guard let own = ip(entry.ifa_addr), own.family == address.family else { return false }
-        if entry.ifa_flags & UInt32(IFF_POINTOPOINT) != 0, let other = ip(entry.ifa_ifu.ifu_dstaddr),
+        if entry.ifa_flags & pointToPoint != 0, let other = ip(entry.ifa_ifu.ifu_dstaddr),
             other == address
         {
             return true

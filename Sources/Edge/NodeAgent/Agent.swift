@@ -196,7 +196,7 @@ package actor Agent: Loop {
         } catch {
             throw StartFailure(
                 description:
-                    "cannot listen for BGP: \(error); another speaker on this node? set bgp.listenPort or bgp.listenAddress"
+                    "cannot listen for BGP: \(error); is another speaker running? set bgp.listenPort or listenAddress"
             )
         }
         LogLine.listening(address.description).log(to: logger)
@@ -220,7 +220,8 @@ package actor Agent: Loop {
         guard let speaker else { return }
         let id = await speaker.addPeer(settings.speakerPeer(configuration.bgp))
         let session = settings.sessionConfiguration(
-            configuration.bgp, routerID: routerID, keepsForwarding: configuration.fib.enabled)
+            configuration.bgp, routerID: routerID, hostName: configuration.node.name,
+            keepsForwarding: configuration.fib.enabled)
         let loop = PeerLoop(
             id: id,
             settings: .init(

@@ -75,7 +75,8 @@ extension SessionErrorDocument {
 
 extension PeerStatus {
     var timerDocuments: [TimerDocument] {
-        [("hold", holdRemaining), ("keepalive", keepaliveRemaining), ("connectRetry", retryRemaining)].compactMap { name, left in
+        [("hold", holdRemaining), ("keepalive", keepaliveRemaining), ("connectRetry", retryRemaining)].compactMap {
+            name, left in
             left.map { TimerDocument(name: name, remainingSeconds: Int($0.wholeSeconds)) }
         }
     }
@@ -105,8 +106,10 @@ extension RouteDocument {
             prefix: view.prefix.description, peer: isLocal ? "local" : names[view.peer] ?? "removed",
             nextHop: isLocal && view.attributes.nextHop.isUnspecified ? "self" : view.attributes.nextHop.description,
             asPath: fields.asPath.description, origin: ["IGP", "EGP", "incomplete"][min(Int(fields.origin), 2)],
-            localPref: fields.localPref, med: fields.med, communities: fields.communities.map { Community(rawValue: $0).description },
-            largeCommunities: fields.largeCommunities.map(\.description), ageSeconds: Int(now - min(now, view.received)),
+            localPref: fields.localPref, med: fields.med,
+            communities: fields.communities.map { Community(rawValue: $0).description },
+            largeCommunities: fields.largeCommunities.map(\.description),
+            ageSeconds: Int(now - min(now, view.received)),
             state: state, reason: reason)
     }
 }

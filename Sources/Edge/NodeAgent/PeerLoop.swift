@@ -47,8 +47,23 @@ actor PeerLoop: Loop {
     final class Wire {
         let connection: TCPConnection
         var framer = Framer()
+        /// Octets given to the connection, and how many of them the peer's side had taken at the last look.
+        private var queued = 0
+        private var taken = 0
 
         init(_ connection: TCPConnection) { self.connection = connection }
+
+        func send(_ bytes: [UInt8]) {
+            queued += bytes.count
+            connection.send(bytes)
+        }
+
+        /// Whether TCP has taken octets since the last call, or has none to take: the peer reads.
+        func hasProgressed() -> Bool {
+            let backlog = connection.backlog
+            defer { taken = queued - backlog }
+            return backlog == 0 || queued - backlog > taken
+        }
     }
 
     init(id: PeerID, settings: PeerSettings, restart: RestartState, seed: UInt64, speaker: SpeakerLoop, logger: Logger)
@@ -72,7 +87,8 @@ actor PeerLoop: Loop {
         perform(machine.start(at: .now))
     }
 
-    /// Ends the session: with `notification`, or with nil by closing TCP only, which lets a graceful restart keep routes.
+    /// Ends the session: with `notification`, or with nil by closing TCP only, which lets a graceful restart keep
+    /// routes.
     func stop(_ notification: NotificationMessage?) {
         perform(machine.stop(notification, at: .now))
         timer?.cancel()
@@ -94,8 +110,10 @@ actor PeerLoop: Loop {
     var localAddress: SocketAddress? { session.flatMap { wires[$0] }?.connection.localAddress }
 
     private func tick() {
-        let unread = session.flatMap { wires[$0] }?.connection.hasUnreadInput ?? false
-        perform(machine.tick(at: .now, unreadInput: unread))
+        let now = Instant.now
+        let wire = session.flatMap { wires[$0] }
+        if let session, let wire, wire.hasProgressed() { machine.sendProgress(on: session, at: now) }
+        perform(machine.tick(at: now, unreadInput: wire?.connection.hasUnreadInput ?? false))
     }
 
     // MARK: the machine's actions
@@ -123,7 +141,7 @@ actor PeerLoop: Loop {
             guard let wire = wires[connection] else { return }
             var writer = ByteWriter(capacity: 64)
             message.encode(into: &writer, in: machine.decodeContext(on: connection))
-            wire.connection.send(writer.bytes)
+            wire.send(writer.bytes)
         case .close(let connection):
             wires.removeValue(forKey: connection)?.connection.close()
         case .established(let connection, let negotiated): established(connection, negotiated)
@@ -131,6 +149,8 @@ actor PeerLoop: Loop {
             batch.append(update)
             deliverBatch()
         case .refresh(let family): speaker.post { [id] in $0.refresh(family, for: id) }
+        case .refreshBegan(let family): speaker.post { [id] in $0.refreshBegan(family, from: id) }
+        case .refreshEnded(let family): speaker.post { [id] in $0.refreshEnded(family, from: id) }
         case .down(let reason): down(reason)
         case .stateChanged(let from, let to, let reason):
             LogLine.peerState(peer: name, from: "\(from)", to: "\(to)", reason: reason).log(to: logger)
@@ -168,13 +188,14 @@ actor PeerLoop: Loop {
         let now = Instant.now
         wire.framer.append(bytes)
         while wires[connection] != nil {
+            let context = machine.decodeContext(on: connection)
+            wire.framer.adopt(context)
             switch wire.framer.next() {
             case .needMore: return deliverBatch()
             case .malformed(let notification):
                 guard !wire.framer.isNotificationNext else { return hangUp(on: connection, at: now) }
                 return refuse(notification, on: connection, at: now)
             case .message(let type, let body):
-                let context = machine.decodeContext(on: connection)
                 do throws(NotificationMessage) {
                     handle(try wire.framer.decode(type: type, body: body, in: context), on: connection, at: now)
                 } catch {
@@ -243,7 +264,7 @@ actor PeerLoop: Loop {
     func send(_ bytes: [UInt8], on connection: ConnectionID, messages: Int) {
         guard connection == session, let wire = wires[connection] else { return }
         machine.countSentUpdates(messages)
-        wire.connection.send(bytes)
+        wire.send(bytes)
         if !wire.connection.isFull { speaker.post { [id] in $0.peerIsWritable(id, connection) } }
     }
 

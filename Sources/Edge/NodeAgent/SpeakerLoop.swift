@@ -39,7 +39,8 @@ actor SpeakerLoop: Loop {
 
     /// `kernel` nil: nothing is installed (route server).
     init(
-        policy: ImportPolicy, maximumPaths: Int, deferralTime: Duration, kernel: KernelLoop?, seed: UInt64, logger: Logger
+        policy: ImportPolicy, maximumPaths: Int, deferralTime: Duration, kernel: KernelLoop?, seed: UInt64,
+        logger: Logger
     ) {
         speaker = Speaker(policy: policy, maximumPaths: maximumPaths, seed: seed, at: .now)
         self.kernel = kernel
@@ -51,7 +52,9 @@ actor SpeakerLoop: Loop {
 
     /// Starts the deferral: stale routes wait for the peers until it is over (RFC 4724 section 4.1).
     func start() {
-        let timer = LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.converge(byDeadline: true) } }
+        let timer = LoopTimer(queue: executor.queue) { [weak self] in
+            self?.assumeIsolated { $0.converge(byDeadline: true) }
+        }
         timer.arm(.now + deferralTime, at: .now)
         deferralTimer = timer
         isStarted = true
@@ -132,6 +135,13 @@ actor SpeakerLoop: Loop {
         wake()
     }
 
+    func refreshBegan(_ family: AddressFamily, from id: PeerID) { speaker.refreshBegan(family, from: id) }
+
+    func refreshEnded(_ family: AddressFamily, from id: PeerID) {
+        speaker.refreshEnded(family, from: id)
+        wake()
+    }
+
     func peerIsWritable(_ id: PeerID, _ connection: ConnectionID) {
         guard outputs[id]?.connection == connection else { return }
         outputs[id]?.isWritable = true
@@ -157,7 +167,8 @@ actor SpeakerLoop: Loop {
         for (id, output) in outputs where output.isWritable {
             let bytes = speaker.takeMessages(for: id, limit: Self.prefixesPerTurn)
             guard !bytes.isEmpty else {
-                // Prefixes that the peer may not be told of make no bytes: others, or End-of-RIB, still wait behind them.
+                // Prefixes that the peer may not be told of make no bytes: others, or End-of-RIB, still wait behind
+                // them.
                 isBusy = isBusy || speaker.hasMessages(for: id)
                 continue
             }

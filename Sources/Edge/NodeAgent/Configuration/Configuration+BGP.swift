@@ -13,6 +13,7 @@ extension Configuration {
         let asn: ASNumber?
         let holdTime: Duration
         let keepaliveTime: Duration?
+        let sendHoldTime: Duration?
         let listenPort: UInt16
         let listenAddress: IPAddress?
         let fibEnabled: Bool
@@ -35,24 +36,26 @@ extension Configuration {
         let holdTime = section.value("holdTime", ConfigurationValue.holdTimeWords, ConfigurationValue.holdTime)
         let keepalive = section.value(
             "keepaliveTime", "whole seconds from 1s to 21845s", ConfigurationValue.seconds(1...21845))
+        let sendHold = section.value(
+            "sendHoldTime", ConfigurationValue.sendHoldTimeWords, ConfigurationValue.sendHoldTime)
         let retry = section.value(
             "connectRetryTime", "whole seconds from 1s to 3600s", ConfigurationValue.seconds(1...3600))
         let gracefulRestart = gracefulRestart(section.section("gracefulRestart"))
         let clusterID = section.value("clusterID", "an IPv4 address such as 192.0.2.10", ConfigurationValue.routerID)
         let context = PeerContext(
             asn: asn?.value, holdTime: holdTime?.value ?? .seconds(90), keepaliveTime: keepalive?.value,
-            listenPort: listenPort?.value ?? 179, listenAddress: listenAddress?.value, fibEnabled: fibEnabled,
-            inspect: inspect)
+            sendHoldTime: sendHold?.value, listenPort: listenPort?.value ?? 179, listenAddress: listenAddress?.value,
+            fibEnabled: fibEnabled, inspect: inspect)
         let peers = section.sections("peers").compactMap { peer($0, context) }
         section.finish()
         if let keepalive { check(keepalive: keepalive, context, section) }
+        if let sendHold { check(sendHold: sendHold, peers.map(\.settings), context, section) }
         checkDuplicates(peers, section.problems)
         let settings = BGPSettings(
             asn: asn?.value ?? placeholder, listenPort: context.listenPort, listenAddress: context.listenAddress,
             holdTime: context.holdTime, keepaliveTime: context.keepaliveTime,
-            connectRetryTime: retry?.value ?? .seconds(5), gracefulRestart: gracefulRestart,
-            clusterID: clusterID?.value,
-            peers: peers.map(\.settings))
+            sendHoldTime: context.sendHoldTime, connectRetryTime: retry?.value ?? .seconds(5),
+            gracefulRestart: gracefulRestart, clusterID: clusterID?.value, peers: peers.map(\.settings))
         return LocatedBGP(settings: settings, peerMarks: peers.map(\.addressMark))
     }
 
@@ -67,6 +70,17 @@ extension Configuration {
         return GracefulRestartSettings(
             enabled: enabled?.value ?? true, restartTime: restart?.value ?? .seconds(120),
             deferralTime: deferral?.value ?? .seconds(30))
+    }
+
+    private static func check(
+        sendHold: Located<Duration>, _ peers: [PeerSettings], _ context: PeerContext, _ section: ConfigurationSection
+    ) {
+        let longest = peers.reduce(context.holdTime) { max($0, $1.holdTime ?? .zero) }
+        guard sendHold.value != .zero, sendHold.value <= longest else { return }
+        section.problems.error(
+            sendHold.mark,
+            "bgp.sendHoldTime must be longer than every hold time (\(longest.wholeSeconds)s); remove it to use eight"
+                + " minutes, or twice the hold time when that is more")
     }
 
     private static func check(keepalive: Located<Duration>, _ context: PeerContext, _ section: ConfigurationSection) {

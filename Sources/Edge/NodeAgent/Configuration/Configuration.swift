@@ -43,6 +43,9 @@ package struct Configuration: Sendable, Equatable {
         package var holdTime: Duration
         /// Proposed interval of KEEPALIVEs; nil: a third of the negotiated hold time.
         package var keepaliveTime: Duration?
+        /// How long a peer may take nothing of ours (RFC 9687); zero: for ever; nil: the greater of eight minutes and
+        /// twice the negotiated hold time.
+        package var sendHoldTime: Duration?
         /// Wait between attempts to connect.
         package var connectRetryTime: Duration
         /// Graceful restart (RFC 4724).

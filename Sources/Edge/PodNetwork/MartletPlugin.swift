@@ -1,0 +1,84 @@
+import CNIPlugin
+import Netlink
+import PodWiring
+
+/// The verbs of `martlet`.
+package struct MartletPlugin: Plugin {
+    package let about = "martlet: CNI plugin that plugs pods into their node by routed links"
+
+    package init() {}
+
+    /// An address from IPAM, a link, routes; or an error and nothing.
+    package func add(_ request: Request) throws(PluginError) -> JSONValue {
+        let config = PodConfig(request)
+        try config.validate()
+        let ipam = try PodIPAM(request)
+        let wirer = try wiring { () throws(WiringProblem) in
+            try PodWirer(config.identity, netns: request.netns ?? "")
+        }
+        var rollback = Rollback()
+        // Registered before the call: a delegate may have allocated and still fail.
+        rollback.add { undo("release the address") { () throws(PluginError) in try ipam.release() } }
+        let addresses = try ipam.allocate()
+        let mtu: UInt32
+        if let known = config.mtu { mtu = known } else { mtu = try uplinkMTU(wirer.links) }
+        let plan = VethPlan(config, mtu: mtu, ipam: addresses)
+        // `connect` refuses before it makes anything: if a link of this name exists, it made it.
+        rollback.add { undo("remove the link") { () throws(PluginError) in try removeLink(plan.identity) } }
+        try wiring { () throws(WiringProblem) in try wirer.connect(plan) }
+        rollback.commit()
+        return plan.result(request, ipam: addresses)
+    }
+
+    /// Everything that ADD made and the previous result still tells of; the first difference is the error.
+    package func check(_ request: Request) throws(PluginError) {
+        let links = try kernel { () throws(LibnlError) in try PodLinks() }
+        let plan = try VethPlan(checking: request, PodConfig(request)) { () throws(PluginError) in try uplinkMTU(links)
+        }
+        let difference = try wiring { () throws(WiringProblem) in
+            try links.firstDifference(plan, netns: request.netns ?? "")
+        }
+        if let difference { throw PluginError(.checkFailed, difference) }
+        try PodIPAM.ifNamed(request)?.check()
+    }
+
+    /// With or without namespace and previous result, any number of times. The link goes first, so that nobody gets the
+    /// address while it is still routed to this pod; the address is released whatever happens to the link.
+    package func del(_ request: Request) throws(PluginError) {
+        var failure: PluginError?
+        do { try removeLink(PodConfig(request).identity) } catch { failure = error }
+        try PodIPAM.ifNamed(request)?.release()
+        if let failure { throw failure }
+    }
+
+    /// Ready when IPAM is: without the agent's file or with a full pool it is not.
+    package func status(_ request: Request) throws(PluginError) {
+        try PodIPAM.ifNamed(request)?.status()
+    }
+
+    /// Removes the links of this network's attachments that are not in the list, and has IPAM release their addresses.
+    /// It goes on after a failure and reports the first.
+    package func gc(_ request: Request) throws(PluginError) {
+        guard let valid = request.config.validAttachments else { return }
+        let keep = Set(valid)
+        var failure: PluginError?
+        do {
+            try kernel { () throws(LibnlError) in
+                try PodLinks().collect(network: request.config.name) {
+                    keep.contains(AttachmentKey(containerID: $0.containerID, ifname: $0.ifname))
+                }
+            }
+        } catch { failure = error }
+        do { try PodIPAM.ifNamed(request)?.collect() } catch { failure = failure ?? error }
+        if let failure { throw failure }
+    }
+
+    private func uplinkMTU(_ links: PodLinks) throws(PluginError) -> UInt32 {
+        try kernel { () throws(LibnlError) in try links.uplinkMTU() }
+    }
+
+    private func removeLink(_ identity: PodIdentity) throws(PluginError) {
+        let foreign = try kernel { () throws(LibnlError) in try PodLinks().remove(identity) }
+        if let foreign { PluginProcess.log("leaving \(foreign.name): it belongs to \(foreign.alias ?? "")") }
+    }
+}
