@@ -112,6 +112,9 @@ import Testing
             connection.close()
             connection.send([9, 9, 9])
         }
+        recorder.queue.sync {}
+        // Would meet a closed socket, and be answered with a reset that ends the stream before its end is read.
+        other.send(pattern(1000))
         #expect(other.readToEnd() == (notification, 0))
         #expect(recorder.queue.sync { recorder.closedReasons }.isEmpty, "nothing is told after close")
         other.close()

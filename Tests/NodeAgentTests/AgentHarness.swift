@@ -32,7 +32,8 @@ final class LogLines: Sendable {
         func log(event: LogEvent) {
             let handler = StructuredLogHandler(level: .trace, format: .logfmt)
             lines.add(
-                handler.line(time: "now", level: event.level, message: "\(event.message)", metadata: event.metadata ?? [:]))
+                handler.line(
+                    time: "now", level: event.level, message: "\(event.message)", metadata: event.metadata ?? [:]))
         }
     }
 }
@@ -73,7 +74,9 @@ final class AgentHarness {
     }
 
     /// The configuration of agent `host`, in AS 64600 + host, with these podCIDRs and lines of peers.
-    func configuration(_ host: Int, pods: [String] = [], peers: [String] = [], more: String = "") throws -> Configuration {
+    func configuration(_ host: Int, pods: [String] = [], peers: [String] = [], more: String = "") throws
+        -> Configuration
+    {
         let list = pods.map { "\"\($0)\"" }.joined(separator: ", ")
         let text = """
             node: {name: host-\(host), routerID: 192.0.2.\(host), podCIDRs: [\(list)], stateDir: \(directory)/\(host)}

@@ -48,7 +48,9 @@ import Testing
             try NodeState(name: name, podCIDRs: pods, mtu: 1450).write(to: directory)
             let data = try Data(contentsOf: URL(fileURLWithPath: "\(directory)/node.json"))
             let object = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
-            #expect(object["schema"] as? Int == 1 && object["mtu"] as? Int == 1450 && object["pid"] as? Int == Int(getpid()))
+            #expect(
+                object["schema"] as? Int == 1 && object["mtu"] as? Int == 1450 && object["pid"] as? Int == Int(getpid())
+            )
             #expect(object["podCIDRs"] as? [String] == ["10.244.1.0/24", "fd00:10:244:1::/64"])
             #expect(object["name"] as? String == (name == "node-a" ? name : "abcd"))
         }
@@ -56,6 +58,8 @@ import Testing
     }
 
     @Test func `cannot be written where there is no directory`() {
-        #expect(throws: (any Error).self) { try NodeState(name: "a", podCIDRs: [], mtu: 1500).write(to: "/proc/nowhere") }
+        #expect(throws: (any Error).self) {
+            try NodeState(name: "a", podCIDRs: [], mtu: 1500).write(to: "/proc/nowhere")
+        }
     }
 }

@@ -102,7 +102,8 @@ import Testing
             #expect(await eventually { rack.log.all.contains { $0.contains("peer is down") } })
             for line in rack.log.all {
                 #expect(line.last == "\n" && !line.dropLast().contains { $0.isNewline }, "\(line)")
-                #expect(line.dropLast().unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) })
+                #expect(
+                    line.dropLast().unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7f...0x9f).contains($0.value) })
                 #expect(!line.hasPrefix("level=error"))
             }
         }
@@ -111,7 +112,9 @@ import Testing
     @Test func `may end at any moment, and the speaker knows`() async throws {
         try await AgentHarness.run { rack in
             let hosts = 100..<130
-            let peers = hosts.map { "{name: p\($0), address: \(rack.network).\($0), asn: \(64700 + $0), passive: true}" }
+            let peers = hosts.map {
+                "{name: p\($0), address: \(rack.network).\($0), asn: \(64700 + $0), passive: true}"
+            }
             let agent = try await rack.start(rack.configuration(1, pods: ["10.244.1.0/24"], peers: peers))
             for host in hosts {
                 let raw = try rack.connect(from: host, to: 1)

@@ -33,7 +33,7 @@ import Testing
         }
         let attributes = (1...50).map { PathAttributes(.path([65001, $0]), nextHop: ip("2001:db8::1")) }
         var random = SeededGenerator(seed: 9)
-        for round in 0..<1000 {
+        for round in 0..<5000 {
             let fresh = (0..<100).map { index in
                 let number = UInt64(round * 100 + index)
                 return Prefix(
