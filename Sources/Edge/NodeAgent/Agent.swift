@@ -228,7 +228,8 @@ package actor Agent: Loop {
             id: id,
             settings: .init(
                 configuration: session, port: settings.port, localAddress: settings.localAddress,
-                options: settings.tcpOptions(configuration.bgp), passwordFile: settings.passwordFile),
+                options: settings.tcpOptions(configuration.bgp), passwordFile: settings.passwordFile,
+                prefixLimit: settings.prefixLimit),
             restart: restart, seed: .random(in: .min ... .max), speaker: speaker, logger: logger)
         await speaker.setLoop(loop, for: id)
         let peer = PeerHandle(settings: settings, id: id, loop: loop)

@@ -137,7 +137,8 @@ actor SpeakerLoop: Loop {
 
     func receive(_ updates: [Update], from id: PeerID, loop: PeerLoop) {
         speaker.receive(updates, from: id, at: .now)
-        loop.post { $0.batchIsDone() }
+        let fullest = speaker.pathCount(id)
+        loop.post { $0.batchIsDone(fullest.family, held: fullest.count) }
         wake()
     }
 
