@@ -34,7 +34,7 @@ import Testing
                 capabilities: [.multiprotocol(.ipv4), .multiprotocol(.ipv6), .fourOctetAS(theirs)] + capabilities)
             let negotiated = try Negotiated(
                 open, sent: configuration.open(RestartState()).capabilities, configuration)
-            speaker.established(id, negotiated, SessionAddresses(ipv4: IPAddress("192.0.2.10")))
+            speaker.established(id, negotiated, SessionAddresses(ipv4: IPAddress("192.0.2.10")), at: now)
         }
 
         /// Everything that waits for the peer, one word a message.
