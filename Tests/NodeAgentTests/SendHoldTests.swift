@@ -48,7 +48,7 @@ import Testing
             let sending = Self.updates()
             source.send(sending)
             var isGone = false
-            for _ in 0..<2 where !isGone {
+            for _ in 0..<6 where !isGone {
                 isGone = await eventually {
                     deaf.send(.keepalive)
                     return await agent.session("raw-21").error?.contains("send hold timer expired") == true

@@ -75,8 +75,8 @@ extension PeerLoop {
         }
     }
 
-    /// In a session the hold timers decide, and say why: the kernel, which would take a peer that reads slowly for a dead
-    /// one, comes last.
+    /// In a session the hold timers decide, and say why: the kernel, which would take a peer that reads slowly for a
+    /// dead one, comes last.
     func useSendHoldTime(_ time: Duration?, of id: ConnectionID) {
         try? wires[id]?.connection.setUserTimeout(time.map { $0 + .seconds(10) })
     }
