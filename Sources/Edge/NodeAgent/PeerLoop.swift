@@ -166,7 +166,7 @@ actor PeerLoop: Loop {
     private func established(_ connection: ConnectionID, _ negotiated: Negotiated) {
         session = connection
         lastAdvice = nil
-        useHoldTime(negotiated.holdTime, of: connection)
+        useSendHoldTime(negotiated.sendHoldTime, of: connection)
         batchesInFlight = 0
         isPaused = false
         let families = negotiated.families.families.map { "\($0)-unicast" }.joined(separator: ",")
