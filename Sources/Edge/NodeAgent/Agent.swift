@@ -86,6 +86,8 @@ package actor Agent: Loop {
         await control?.stop()
         await metrics?.stop()
         history.close()
+        // They ask us, and so keep us.
+        (control, metrics) = (nil, nil)
     }
 
     // MARK: parts
@@ -245,7 +247,8 @@ package actor Agent: Loop {
             id: id,
             settings: .init(
                 configuration: session, port: settings.port, localAddress: settings.localAddress,
-                options: settings.tcpOptions(configuration.bgp), passwordFile: settings.passwordFile),
+                options: settings.tcpOptions(configuration.bgp), passwordFile: settings.passwordFile,
+                prefixLimit: settings.prefixLimit),
             restart: restart, seed: .random(in: .min ... .max), speaker: speaker, logger: logger,
             history: history)
         await speaker.setLoop(loop, for: id)
