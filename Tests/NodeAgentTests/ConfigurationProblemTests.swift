@@ -134,7 +134,17 @@ struct ConfigurationProblemTests {
             "f:2:51: import.ipv6.maxLength is \"129\"; write a prefix length from 0 to 128"),
         ProblemRow(
             "bgp: {asn: 1}\nmetrics: {listen: 127.0.0.1}",
-            "f:2:1: metrics is not supported yet; remove it: metrics are not served by this version"),
+            "f:2:19: metrics.listen is \"127.0.0.1\"; write an address and a port, such as 127.0.0.1:9179 or "
+                + "\"[::1]:9179\""),
+        ProblemRow(
+            "bgp: {asn: 1}\nmetrics: {listen: \"::1:9179\", port: 1}",
+            "f:2:19: metrics.listen is \"::1:9179\"; write an address and a port, such as 127.0.0.1:9179 or "
+                + "\"[::1]:9179\"",
+            "f:2:31: unknown key \"port\" in metrics; known keys: listen"),
+        ProblemRow(
+            "bgp: {asn: 1}\nmetrics: {listen: 127.0.0.1:70000}",
+            "f:2:19: metrics.listen is \"127.0.0.1:70000\"; write an address and a port, such as 127.0.0.1:9179 or "
+                + "\"[::1]:9179\""),
         ProblemRow(
             "bgp: {asn: 1}\ncontrol: {socket: martletd.sock}",
             "f:2:19: control.socket is \"martletd.sock\"; write an absolute path of at most 107 bytes"),

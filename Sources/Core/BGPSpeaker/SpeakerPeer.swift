@@ -62,3 +62,13 @@ package struct FamilySummary: Sendable, Hashable {
     /// Why nothing of this family can be announced, if that is so.
     package let obstacle: String?
 }
+
+/// The steps of a node's goodbye to its peers (RFC 8326): they are asked to prefer others before the paths go.
+package enum Farewell: Sendable, Hashable {
+    /// The node serves.
+    case none
+    /// Everything is announced with GRACEFUL_SHUTDOWN, to internal peers with LOCAL_PREF 0.
+    case announced
+    /// Nothing is announced any more.
+    case withdrawn
+}

@@ -36,6 +36,11 @@ package actor Agent: Loop {
     private(set) var speaker: SpeakerLoop?
     private(set) var topology = Topology()
     private var control: ControlServer?
+    private var metrics: ControlServer?
+    /// Where the node's goodbye stands.
+    var drainState = DrainDocument(state: .serving)
+    /// What happened to every session.
+    let history = HistoryBook()
     private(set) var listener: TCPListener?
     var passwords: [PeerID: PasswordWatch] = [:]
     var passwordTimer: LoopTimer?
@@ -48,8 +53,8 @@ package actor Agent: Loop {
 
     /// Starts everything; nothing keeps running when it throws.
     package func start() async throws(StartFailure) {
-        try await startControl()
         do throws(StartFailure) {
+            try await startControl()
             try await startKernel()
             await startSpeaker()
             try listen()
@@ -66,6 +71,7 @@ package actor Agent: Loop {
     /// Stops, leaving every route in the kernel; with graceful restart the peers keep theirs too (RFC 4724).
     package func stop(reason: String) async {
         LogLine.stopping(reason).log(to: logger)
+        for peer in peers { history.note(peer.settings.name, .agent, "martletd stops: \(reason)") }
         passwordTimer?.cancel()
         passwordTimer = nil
         listener?.cancel()
@@ -78,6 +84,8 @@ package actor Agent: Loop {
         for peer in peers { await peer.loop.stop(notification) }
         await speaker?.stop()
         await control?.stop()
+        await metrics?.stop()
+        history.close()
         // It asks us, and so keeps us.
         control = nil
     }
@@ -96,6 +104,15 @@ package actor Agent: Loop {
             throw StartFailure(description: "\(error)")
         }
         control = server
+        history.open(in: configuration.node.stateDir)
+        guard let endpoint = configuration.metrics.listen else { return }
+        let metrics = ControlServer(provider: ControlAnswers(agent: self), surface: .metrics)
+        do {
+            try await metrics.start(on: SocketAddress(endpoint.address, port: endpoint.port))
+        } catch {
+            throw StartFailure(description: "metrics.listen: \(error)")
+        }
+        self.metrics = metrics
     }
 
     private func startKernel() async throws(StartFailure) {
@@ -230,12 +247,14 @@ package actor Agent: Loop {
                 configuration: session, port: settings.port, localAddress: settings.localAddress,
                 options: settings.tcpOptions(configuration.bgp), passwordFile: settings.passwordFile,
                 prefixLimit: settings.prefixLimit),
-            restart: restart, seed: .random(in: .min ... .max), speaker: speaker, logger: logger)
+            restart: restart, seed: .random(in: .min ... .max), speaker: speaker, logger: logger,
+            history: history)
         await speaker.setLoop(loop, for: id)
         let peer = PeerHandle(settings: settings, id: id, loop: loop)
         peers.append(peer)
         readPassword(peer)
-        await loop.start()
+        history.note(settings.name, .agent, "martletd \(Version.martlet) starts the session machine")
+        if drainState.state == .serving { await loop.start() }
     }
 
     private func stopPeer(_ peer: PeerHandle, _ notification: NotificationMessage) async {

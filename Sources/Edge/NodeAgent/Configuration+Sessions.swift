@@ -78,6 +78,7 @@ extension Configuration {
         if bgp.listenAddress != new.bgp.listenAddress { keys.append("bgp.listenAddress") }
         if fib != new.fib { keys.append("fib") }
         if control != new.control { keys.append("control") }
+        if metrics != new.metrics { keys.append("metrics") }
         return keys
     }
 }

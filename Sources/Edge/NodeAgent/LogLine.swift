@@ -28,6 +28,7 @@ enum LogLine {
     case reloadFailed(problems: Int)
     case configurationProblem(String)
     case controlFailed(String)
+    case farewell(String)
 
     /// Writes the line.
     func log(to logger: Logger) {
@@ -73,6 +74,7 @@ enum LogLine {
         case .reloadFailed(let problems):
             (.error, "configuration not reloaded: the running one stays", [("problems", "\(problems)")])
         case .configurationProblem(let text): (.error, "configuration problem", [("problem", text)])
+        case .farewell(let step): (.notice, "drain", [("step", step)])
         case .controlFailed(let reason): (.error, "control socket", [("reason", reason)])
         case .password(let peer, let file, let problem):
             (.error, "problem with a password file", [("peer", peer), ("file", file), ("problem", problem)])

@@ -19,6 +19,7 @@ actor PeerLoop: Loop {
     let settings: PeerSettings
     private let speaker: SpeakerLoop
     let logger: Logger
+    let history: HistoryBook
     var machine: Peer
     var wires: [ConnectionID: Wire] = [:]
     var silence = SilenceWatch()
@@ -70,13 +71,16 @@ actor PeerLoop: Loop {
         }
     }
 
-    init(id: PeerID, settings: PeerSettings, restart: RestartState, seed: UInt64, speaker: SpeakerLoop, logger: Logger)
-    {
+    init(
+        id: PeerID, settings: PeerSettings, restart: RestartState, seed: UInt64, speaker: SpeakerLoop, logger: Logger,
+        history: HistoryBook
+    ) {
         executor = LoopExecutor(label: "martlet.peer.\(settings.configuration.name)")
         self.id = id
         self.settings = settings
         self.speaker = speaker
         self.logger = logger
+        self.history = history
         machine = Peer(settings.configuration, seed: seed)
         machine.restartState = restart
     }
@@ -145,6 +149,7 @@ actor PeerLoop: Loop {
         case .connect(let connection): connect(connection)
         case .send(let connection, let message):
             guard let wire = wires[connection] else { return }
+            if case .notification(let notification) = message { note(sent: notification) }
             var writer = ByteWriter(capacity: 64)
             message.encode(into: &writer, in: machine.decodeContext(on: connection))
             wire.send(writer.bytes)
@@ -160,6 +165,7 @@ actor PeerLoop: Loop {
         case .down(let reason): down(reason)
         case .stateChanged(let from, let to, let reason):
             LogLine.peerState(peer: name, from: "\(from)", to: "\(to)", reason: reason).log(to: logger)
+            note(from, to, reason)
         }
     }
 
@@ -174,6 +180,7 @@ actor PeerLoop: Loop {
             peer: name, families: families, holdTime: negotiated.holdTime,
             restarted: negotiated.peerGracefulRestart?.restarted ?? false
         ).log(to: logger)
+        note(up: families)
         let local = wires[connection]?.connection.localAddress
         speaker.post { [id] in $0.established(id, connection, negotiated, local: local) }
     }
@@ -183,6 +190,7 @@ actor PeerLoop: Loop {
         silence.restart(.read(), at: .now)
         batch = []
         LogLine.peerDown(peer: name, reason: reason.text, keepsRoutes: reason.keepsRoutes).log(to: logger)
+        note(down: reason)
         speaker.post { [id] in $0.down(id, keepsRoutes: reason.keepsRoutes) }
     }
 
@@ -220,6 +228,7 @@ actor PeerLoop: Loop {
                 return
             }
         }
+        if case .notification(let notification) = message { note(received: notification) }
         deliverBatch()
         perform(machine.received(message, on: connection, at: now))
     }
@@ -237,6 +246,7 @@ actor PeerLoop: Loop {
     }
 
     private func log(_ fault: AttributeFault) {
+        note(fault)
         LogLine.attributeFault(
             peer: name, code: fault.code, remedy: "\(fault.remedy)", reason: fault.reason
         ).log(to: logger)

@@ -16,6 +16,8 @@ package struct Configuration: Sendable, Equatable {
     package var imports: ImportSettings
     /// The control socket.
     package var control: ControlSettings
+    /// Metrics and health on a TCP port.
+    package var metrics: MetricsSettings
     /// What is logged, and how.
     package var log: LogSettings
 
@@ -171,6 +173,22 @@ package struct Configuration: Sendable, Equatable {
     package struct ControlSettings: Sendable, Equatable {
         /// Absolute path of the control socket; default: `martletd.sock` in `node.stateDir`.
         package var socket: String
+    }
+
+    /// Key `metrics`.
+    package struct MetricsSettings: Sendable, Equatable {
+        /// Where `/metrics`, `/healthz` and `/readyz` are served to whoever can connect; nil: nowhere.
+        package var listen: Endpoint?
+
+        /// An address and a TCP port, 1...65535.
+        package struct Endpoint: Sendable, Equatable, CustomStringConvertible {
+            package var address: IPAddress
+            package var port: UInt16
+
+            package var description: String {
+                address.family == .ipv4 ? "\(address):\(port)" : "[\(address)]:\(port)"
+            }
+        }
     }
 
     /// Key `log`.
