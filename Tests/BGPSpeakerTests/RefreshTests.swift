@@ -31,10 +31,10 @@ import Testing
                 name: "tor", address: address, remoteAS: theirs, localAS: ours, routerID: router)
             let open = Open(
                 autonomousSystem: 65001, holdTime: 90, routerID: RouterID(rawValue: 0x0a00_0002),
-                capabilities: [.multiprotocol(.ipv4), .multiprotocol(.ipv6)] + capabilities)
+                capabilities: [.multiprotocol(.ipv4), .multiprotocol(.ipv6), .fourOctetAS(theirs)] + capabilities)
             let negotiated = try Negotiated(
                 open, sent: configuration.open(RestartState()).capabilities, configuration)
-            speaker.established(id, negotiated, SessionAddresses(ipv4: IPAddress("192.0.2.10")))
+            speaker.established(id, negotiated, SessionAddresses(ipv4: IPAddress("192.0.2.10")), at: now)
         }
 
         /// Everything that waits for the peer, one word a message.

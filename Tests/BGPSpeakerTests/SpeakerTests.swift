@@ -27,7 +27,7 @@ private struct Bench: ~Copyable {
         let other = speaker.addPeer(
             SpeakerPeer(
                 name: "other", address: ip("192.0.2.2"), asNumber: asn(65002), isExternal: true, importMode: .all))
-        speaker.established(other, .test(peerAS: 65002), SessionAddresses(ipv4: ip("192.0.2.10")))
+        speaker.established(other, .test(peerAS: 65002), SessionAddresses(ipv4: ip("192.0.2.10")), at: .seconds(1))
         let prefixes = (0..<count).map {
             Prefix(bits: UInt128(0x0b00_0000 + $0 * 256) << 96, length: 24, family: .ipv4)
         }
@@ -43,7 +43,8 @@ private struct Bench: ~Copyable {
     ) {
         speaker.established(
             peer, .test(peerAS: 65001, families: families),
-            SessionAddresses(ipv4: ipv4.flatMap { IPAddress($0) }, ipv6: ipv6.flatMap { IPAddress($0) }))
+            SessionAddresses(ipv4: ipv4.flatMap { IPAddress($0) }, ipv6: ipv6.flatMap { IPAddress($0) }),
+            at: .seconds(1))
     }
 
     /// Everything that the peer is sent, in portions of `limit`.
@@ -118,7 +119,7 @@ private struct Bench: ~Copyable {
         expect(false)
         bench.speaker.receive([Update(endOfRIB: .ipv6)], from: bench.peer, at: .seconds(1))
         expect(true)
-        bench.speaker.down(bench.peer)
+        bench.speaker.down(bench.peer, keepsRoutes: false, at: .seconds(2))
         expect(false)
         bench.up(families: .ipv4)
         bench.speaker.receive([Update(endOfRIB: .ipv4)], from: bench.peer, at: .seconds(1))
@@ -144,7 +145,7 @@ private struct Bench: ~Copyable {
         bench.speaker.receive([Update(announced: [announcement])], from: bench.peer, at: .seconds(3))
         let learned = bench.speaker.takeChanges(limit: 10, describing: true)
         #expect(learned.map(\.prefix) == [cidr("10.244.2.0/24")])
-        bench.speaker.down(bench.peer)
+        bench.speaker.down(bench.peer, keepsRoutes: false, at: .seconds(2))
         bench.speaker.receive([Update(announced: [announcement])], from: bench.peer, at: .seconds(4))
         let changes = bench.speaker.takeChanges(limit: 10, describing: true)
         #expect(changes.map(\.prefix) == [cidr("10.244.2.0/24")] && changes.allSatisfy { $0.best == nil })

@@ -116,13 +116,16 @@ final class VirtualNetwork {
                 links[index].ids[side],
                 .test(
                     peerAS: other.number, routerID: UInt32(other.index + 1), isExternal: own.number != other.number),
-                SessionAddresses(ipv4: ip(own.text), ipv6: ip("2001:db8::\(own.index + 1)")))
+                SessionAddresses(ipv4: ip(own.text), ipv6: ip("2001:db8::\(own.index + 1)")), at: .seconds(0))
         }
     }
 
     private func cut(_ index: Int) {
         links[index].isUp = false
-        for side in 0...1 { members[links[index].ends[side]].speaker.down(links[index].ids[side]) }
+        for side in 0...1 {
+            members[links[index].ends[side]].speaker.down(
+                links[index].ids[side], keepsRoutes: false, at: .seconds(0))
+        }
     }
 
     private func flip(_ index: Int) {

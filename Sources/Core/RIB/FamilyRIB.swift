@@ -102,7 +102,10 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     ) {
         let old = paths[Int(index)]
         paths[Int(index)].received = seconds
-        paths[Int(index)].isStale = false
+        if old.isStale {
+            paths[Int(index)].isStale = false
+            counts[Int(old.peer.rawValue)].stale -= 1
+        }
         if old.attributes == attributes, old.reject == reject {
             context.attributes.release(attributes)
             return
@@ -129,7 +132,9 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     /// Marks all paths of a peer: those that it does not announce again are removed by `sweep`.
     mutating func markStale(of peer: PeerID) {
         for id in entries.indices where entries[id].head != 0 {
-            if let index = path(of: peer, in: UInt32(id)) { paths[Int(index)].isStale = true }
+            guard let index = path(of: peer, in: UInt32(id)), !paths[Int(index)].isStale else { continue }
+            paths[Int(index)].isStale = true
+            counts[Int(peer.rawValue)].stale += 1
         }
     }
 
@@ -162,6 +167,7 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     private mutating func forget(_ index: UInt32, _ path: PathEntry, of id: UInt32, in context: inout Context) {
         counts[Int(path.peer.rawValue)].received -= 1
         if path.reject != .none { counts[Int(path.peer.rawValue)].rejected -= 1 }
+        if path.isStale { counts[Int(path.peer.rawValue)].stale -= 1 }
         if entries[Int(id)].best == index + 1 {
             counts[Int(path.peer.rawValue)].best -= 1
             entries[Int(id)].best = 0

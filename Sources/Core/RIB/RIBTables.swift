@@ -44,8 +44,15 @@ package struct RIBTables: ~Copyable {
 
     /// Removes all paths of a peer: its session is down.
     package mutating func removePaths(of id: PeerID) {
-        ipv4.removeAll(of: id, in: &context)
-        ipv6.removeAll(of: id, in: &context)
+        for family in AddressFamily.allCases { removePaths(of: id, family) }
+    }
+
+    /// Removes a peer's paths of one family.
+    package mutating func removePaths(of id: PeerID, _ family: AddressFamily) {
+        switch family {
+        case .ipv4: ipv4.removeAll(of: id, in: &context)
+        case .ipv6: ipv6.removeAll(of: id, in: &context)
+        }
     }
 
     /// Forgets a peer that is no longer configured.

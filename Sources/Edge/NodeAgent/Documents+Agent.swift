@@ -31,7 +31,8 @@ extension SessionDocument {
                     family: "\(family)-unicast", negotiated: summary != nil, received: summary?.paths.received ?? 0,
                     accepted: summary?.paths.accepted ?? 0, rejected: summary?.paths.rejected ?? 0,
                     best: summary?.paths.best ?? 0, advertised: summary?.advertised ?? 0,
-                    endOfRIBReceived: summary?.endOfRIBReceived ?? false, endOfRIBSent: summary?.endOfRIBSent ?? false)
+                    endOfRIBReceived: summary?.endOfRIBReceived ?? false, endOfRIBSent: summary?.endOfRIBSent ?? false,
+                    stale: summary?.paths.stale ?? 0)
             },
             messagesReceived: .init(status.received), messagesSent: .init(status.sent),
             establishedCount: Int(clamping: status.establishedCount), dropCount: Int(clamping: status.flaps))
@@ -110,7 +111,7 @@ extension RouteDocument {
             communities: fields.communities.map { Community(rawValue: $0).description },
             largeCommunities: fields.largeCommunities.map(\.description),
             ageSeconds: Int(now - min(now, view.received)),
-            state: state, reason: reason)
+            state: state, reason: reason, stale: view.isStale)
     }
 }
 

@@ -177,7 +177,7 @@ actor PeerLoop: Loop {
         silence.restart(.read(), at: .now)
         batch = []
         LogLine.peerDown(peer: name, reason: reason.text, keepsRoutes: reason.keepsRoutes).log(to: logger)
-        speaker.post { [id] in $0.down(id) }
+        speaker.post { [id] in $0.down(id, keepsRoutes: reason.keepsRoutes) }
     }
 
     // MARK: bytes in
