@@ -27,7 +27,7 @@ import Testing
     @Test func `is let go after the send hold time, and holds up nobody`() async throws {
         try await AgentHarness.run { rack in
             let configuration = try rack.configuration(
-                1, peers: [rack.raw(20), rack.raw(21), rack.raw(22)], more: "holdTime: 3s\n  sendHoldTime: 4s")
+                1, peers: [rack.raw(20), rack.raw(21), rack.raw(22)], more: "holdTime: 9s\n  sendHoldTime: 10s")
             let agent = try await rack.start(configuration)
             let (source, deaf, reader) = (
                 try rack.connect(from: 20, to: 1), try rack.connect(from: 21, to: 1), try rack.connect(from: 22, to: 1)
