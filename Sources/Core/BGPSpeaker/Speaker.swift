@@ -177,6 +177,12 @@ package struct Speaker: ~Copyable {
         }
     }
 
+    /// Paths held from a peer in its fullest family.
+    package func pathCount(_ id: PeerID) -> (family: AddressFamily, count: Int) {
+        let (ipv4, ipv6) = (rib.counts(id, .ipv4).received, rib.counts(id, .ipv6).received)
+        return ipv4 >= ipv6 ? (.ipv4, ipv4) : (.ipv6, ipv6)
+    }
+
     private mutating func endOfRIB(_ family: AddressFamily, from id: PeerID, at now: Instant) {
         peers[id]?.session?.endOfRIBReceived.insert(FamilySet(family))
         guard let record = peers[id], let retained = record.retained,
@@ -301,7 +307,7 @@ extension SpeakerPeer {
     func ribPeer(routerID: RouterID) -> RIBPeer {
         RIBPeer(
             address: address, asNumber: asNumber, routerID: routerID, isExternal: isExternal, importMode: importMode,
-            isClient: isClient)
+            isClient: isClient, allowOwnAS: allowOwnAS)
     }
 }
 

@@ -78,6 +78,8 @@ package actor Agent: Loop {
         for peer in peers { await peer.loop.stop(notification) }
         await speaker?.stop()
         await control?.stop()
+        // It asks us, and so keeps us.
+        control = nil
     }
 
     // MARK: parts
@@ -226,7 +228,8 @@ package actor Agent: Loop {
             id: id,
             settings: .init(
                 configuration: session, port: settings.port, localAddress: settings.localAddress,
-                options: settings.tcpOptions(configuration.bgp), passwordFile: settings.passwordFile),
+                options: settings.tcpOptions(configuration.bgp), passwordFile: settings.passwordFile,
+                prefixLimit: settings.prefixLimit),
             restart: restart, seed: .random(in: .min ... .max), speaker: speaker, logger: logger)
         await speaker.setLoop(loop, for: id)
         let peer = PeerHandle(settings: settings, id: id, loop: loop)

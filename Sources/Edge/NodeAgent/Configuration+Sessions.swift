@@ -21,7 +21,7 @@ extension Configuration.PeerSettings {
             }
         return SpeakerPeer(
             name: name, address: address, asNumber: asn, isExternal: !isInternal(bgp), importMode: imports,
-            exportMode: exports, isClient: routeReflectorClient)
+            exportMode: exports, isClient: routeReflectorClient, allowOwnAS: allowOwnAS)
     }
 
     /// The peer as its session machine sees it. Graceful restart is only offered where forwarding outlives us.

@@ -27,6 +27,9 @@ actor PeerLoop: Loop {
     /// The connection that carries the session.
     var session: ConnectionID?
     private var timer: LoopTimer?
+    /// Runs while a session is shut for having sent too much.
+    var limitTimer: LoopTimer?
+    var hasWarnedOfLimit = false
     private var batchesInFlight = 0
     private var isPaused = false
     private var batch: [Update] = []
@@ -41,6 +44,7 @@ actor PeerLoop: Loop {
         var options = TCPOptions()
         /// The file with the TCP MD5 password; nil: the session has none.
         var passwordFile: String?
+        var prefixLimit: Configuration.PrefixLimit?
     }
 
     /// A TCP connection with the framing of its stream.
@@ -93,6 +97,8 @@ actor PeerLoop: Loop {
         perform(machine.stop(notification, at: .now))
         timer?.cancel()
         timer = nil
+        limitTimer?.cancel()
+        limitTimer = nil
     }
 
     /// The restart is over: later OPENs do not say "restarted" any more (RFC 4724 section 4.1).
@@ -246,8 +252,9 @@ actor PeerLoop: Loop {
         speaker.post { [id] in $0.receive(updates, from: id, loop: self) }
     }
 
-    /// The speaker has worked on a batch.
-    func batchIsDone() {
+    /// The speaker has worked on a batch; its fullest family now holds that many paths of this peer.
+    func batchIsDone(_ family: AddressFamily, held: Int) {
+        checkLimit(family, held: held)
         batchesInFlight = max(0, batchesInFlight - 1)
         if batchesInFlight <= Self.batchesLow { pause(false) }
     }

@@ -106,7 +106,10 @@ actor SpeakerLoop: Loop {
         self.topology = topology
         // An IPv6 address is often there only after the session: duplicate address detection takes seconds.
         for (id, output) in outputs { speaker.setAddresses(topology.sessionAddresses(output.local), for: id) }
-        let (own, subnets) = (topology.ownAddresses, topology.linkSubnets)
+        // Without the pods' links, which only have link-local addresses: else every new pod would judge the whole table
+        // anew.
+        let own = Set(topology.interfaces.lazy.filter { !$0.isPodLink }.flatMap(\.addresses).map(\.address))
+        let subnets = topology.linkSubnets
         setPolicy { policy in
             policy.ownAddresses = own
             policy.linkSubnets = subnets
@@ -134,7 +137,8 @@ actor SpeakerLoop: Loop {
 
     func receive(_ updates: [Update], from id: PeerID, loop: PeerLoop) {
         speaker.receive(updates, from: id, at: .now)
-        loop.post { $0.batchIsDone() }
+        let fullest = speaker.pathCount(id)
+        loop.post { $0.batchIsDone(fullest.family, held: fullest.count) }
         wake()
     }
 
