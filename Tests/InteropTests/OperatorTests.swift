@@ -53,7 +53,8 @@ extension Interop {
                 let directory = rack.directory("tor")
                 var configuration = rack.routerConfiguration()
                 configuration.networks = [remote4, remote6]
-                configuration.extra = "log file \(directory)/bgpd.log debugging\ndebug bgp updates in\ndebug bgp neighbor-events\n"
+                configuration.extra =
+                    "log file \(directory)/bgpd.log debugging\ndebug bgp updates in\ndebug bgp neighbor-events\n"
                 let tor = try FRRRouter(configuration, in: rack.tors[0], directory: directory)
                 let node = try rack.startMartlet(0)
                 let kept = Set(Rack.podCIDRs(0) + [remote4, remote6])

@@ -57,6 +57,9 @@ import Testing
             try ask("192.0.2.77").outcome
                 == .forwarded(gateway: nil, interfaceIndex: try index("up0"), source: IPAddress("192.0.2.10")))
         #expect(try ask("192.0.2.10").outcome == .local)
+        // An address of IPv6 is there a moment after `ip` said so.
+        let deadline = ContinuousClock.now + .seconds(10)
+        while try ask("2001:db8::10").outcome != .local, ContinuousClock.now < deadline { _ = poll(nil, 0, 10) }
         #expect(try ask("2001:db8::10").outcome == .local)
         #expect(try ask("10.3.0.1").outcome == .refused(code: EHOSTUNREACH))
         #expect(try ask("fd00:3::1").outcome == .refused(code: EHOSTUNREACH))

@@ -53,8 +53,8 @@ package actor Agent: Loop {
 
     /// Starts everything; nothing keeps running when it throws.
     package func start() async throws(StartFailure) {
+        try await startControl()
         do throws(StartFailure) {
-            try await startControl()
             try await startKernel()
             await startSpeaker()
             try listen()
@@ -110,6 +110,8 @@ package actor Agent: Loop {
         do {
             try await metrics.start(on: SocketAddress(endpoint.address, port: endpoint.port))
         } catch {
+            await server.stop()
+            control = nil
             throw StartFailure(description: "metrics.listen: \(error)")
         }
         self.metrics = metrics

@@ -3,8 +3,8 @@ import Glibc
 
 /// Small files of the state directory.
 enum StateFile {
-    /// Writes a file so that a reader sees the old one or the new one, never half of one; `synced`: also after a crash of
-    /// the machine.
+    /// Writes a file so that a reader sees the old one or the new one, never half of one; `synced`: also after the
+    /// machine crashed.
     static func write(_ bytes: [UInt8], to path: String, synced: Bool = false) throws(SystemError) {
         let temporary = "\(path).\(getpid())"
         let fd = try check("open \(temporary)") { open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600) }

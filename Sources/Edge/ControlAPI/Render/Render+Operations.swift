@@ -6,7 +6,7 @@ extension Render {
             switch document.state {
             case .serving: "The node serves: sessions are opened."
             case .draining:
-                "Draining\(message): peers were asked to prefer others (GRACEFUL_SHUTDOWN); then our paths are withdrawn."
+                "Draining\(message): peers were asked to prefer others (GRACEFUL_SHUTDOWN); then all is withdrawn."
             case .drained:
                 "Drained\(message): nothing is announced, \(Printable.count(document.sessions, "session")) shut down; "
                     + "learned routes stay in the kernel. \"martletctl undrain\" opens the sessions again."
