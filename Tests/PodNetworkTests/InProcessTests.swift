@@ -84,7 +84,7 @@ struct InProcessTests {
             ]
         ),
         (
-            #","ranges":[[{"subnet":"10.7.0.0/24"}],[{"subnet":"2001:db8::/64"}]],"routes":[{"dst":"10.0.0.0/8","mtu":1200}]"#,
+            #","ranges":[[{"subnet":"10.7.0.0/24"}],[{"subnet":"2001:db8::/64"}]],"routes":[{"dst":"10.0.0.0/8","mtu":9}]"#,
             [
                 Step(version: "0.4.0"), Step(id: "c2", version: "1.0.0"),
                 Step(id: "c3", arguments: "IP=10.7.0.77", more: #","dns":{"nameservers":["10.96.0.10"]}"#),

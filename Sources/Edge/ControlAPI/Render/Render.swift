@@ -63,6 +63,7 @@ package enum Render {
 
     /// `martletctl status`: the agent itself.
     package static func status(_ document: StatusDocument) -> String {
+        let uptime = Printable.duration(document.uptimeSeconds)
         let libraries = document.libraries.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
         return lines(
             [
@@ -71,10 +72,7 @@ package enum Render {
                 ("AS", String(document.asn)),
                 ("Pod CIDRs", document.podCIDRs.isEmpty ? "none" : document.podCIDRs.joined(separator: ", ")),
                 ("Sessions", "\(document.sessionsEstablished) of \(document.sessions) established"),
-                (
-                    "Agent",
-                    "martletd \(document.version), pid \(document.pid), up \(Printable.duration(document.uptimeSeconds))"
-                ),
+                ("Agent", "martletd \(document.version), pid \(document.pid), up \(uptime)"),
                 ("Libraries", libraries.isEmpty ? "none" : libraries.joined(separator: ", ")),
             ] + (document.drain.map { [("Drain", String(drain($0).dropLast()))] } ?? []))
     }
