@@ -105,7 +105,7 @@ let package = Package(
         .testTarget(
             name: "ControlAPITests", dependencies: ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
             path: "Tests/ControlAPITests", exclude: ["Golden"], swiftSettings: settings),
-        tests("NodeAgentTests", ["NodeAgent", "BGPSpeaker", "BGPSession", "NetTypes", "TestKit"]),
+        tests("NodeAgentTests", ["NodeAgent", "BGPSpeaker", "BGPSession", "PodWiring", "NetTypes", "CLinux", "TestKit"]),
         tests("TidyTests", ["TestKit"]),
         tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
         tests("InteropTests", ["Lab", "TestKit", "NetTypes"]),

@@ -16,9 +16,10 @@ package struct IPv6Address: RawRepresentable, Hashable, Comparable, Sendable, Bi
 }
 
 extension IPv6Address {
+    package init?(_ text: Substring) { self.init(String(text)) }
+
     /// Reads the text forms of RFC 4291 section 2.2, with an embedded IPv4 address if there is one; no zone index.
-    package init?(_ text: some StringProtocol) {
-        let text = String(text)
+    package init?(_ text: String) {
         var head: [UInt16] = []
         var tail: [UInt16] = []
         if let gap = Self.doubleColon(in: text) {
@@ -53,7 +54,8 @@ extension IPv6Address {
                 guard let v4 = IPv4Address(part) else { return nil }
                 result += [UInt16(v4.rawValue >> 16), UInt16(v4.rawValue & 0xffff)]
             } else {
-                guard (1...4).contains(part.utf8.count), part.allSatisfy(\.isHexDigit), let group = UInt16(part, radix: 16)
+                guard (1...4).contains(part.utf8.count), part.allSatisfy(\.isHexDigit),
+                    let group = UInt16(part, radix: 16)
                 else { return nil }
                 result.append(group)
             }

@@ -37,6 +37,7 @@ package actor Agent: Loop {
     private(set) var topology = Topology()
     private var control: ControlServer?
     private var listener: TCPListener?
+    private var sweeper: PodSweeper?
     private var restart = RestartState()
 
     package init(_ configuration: Configuration, logger: Logger) {
@@ -49,6 +50,7 @@ package actor Agent: Loop {
         try await startControl()
         do throws(StartFailure) {
             try await startKernel()
+            await startSweeper()
             await startSpeaker()
             try listen()
             for settings in configuration.bgp.peers { await startPeer(settings) }
@@ -70,6 +72,7 @@ package actor Agent: Loop {
         await kernel?.stop()
         for peer in peers { await peer.loop.stop(notification) }
         await speaker?.stop()
+        await sweeper?.stop()
         await control?.stop()
     }
 
@@ -116,6 +119,17 @@ package actor Agent: Loop {
         }
         routerID = id
         if configuration.fib.enabled { enableForwarding() }
+    }
+
+    /// Without it pods come and go all the same: then DELs delete their links themselves.
+    private func startSweeper() async {
+        let sweeper = PodSweeper(stateDirectory: configuration.node.stateDir, logger: logger)
+        do {
+            try await sweeper.start()
+            self.sweeper = sweeper
+        } catch {
+            LogLine.podLinksStay("\(error)").log(to: logger)
+        }
     }
 
     private func enableForwarding() {

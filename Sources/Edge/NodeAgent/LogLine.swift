@@ -23,6 +23,8 @@ enum LogLine {
     case reloadFailed(problems: Int)
     case configurationProblem(String)
     case controlFailed(String)
+    case podLinksDeleted(Int)
+    case podLinksStay(String)
 
     /// Writes the line.
     func log(to logger: Logger) {
@@ -69,6 +71,9 @@ enum LogLine {
             (.error, "configuration not reloaded: the running one stays", [("problems", "\(problems)")])
         case .configurationProblem(let text): (.error, "configuration problem", [("problem", text)])
         case .controlFailed(let reason): (.error, "control socket", [("reason", reason)])
+        case .podLinksDeleted(let count): (.debug, "links of deleted pods are gone", [("count", "\(count)")])
+        case .podLinksStay(let reason):
+            (.warning, "links of deleted pods stay for now; tried again every second", [("reason", reason)])
         case .peerState, .peerUp, .peerDown, .attributeFault, .noNextHop: peerContent
         case .kernel(let event): Self.content(event)
         }

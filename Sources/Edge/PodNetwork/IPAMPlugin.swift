@@ -10,6 +10,11 @@ package struct IPAMPlugin: Plugin {
     package init() {}
 
     package func add(_ request: Request) throws(PluginError) -> JSONValue {
+        try allocate(request).json(version: request.config.version)
+    }
+
+    /// The result of ADD, which in older versions has no metrics of routes.
+    func allocate(_ request: Request) throws(PluginError) -> AttachmentResult {
         let config = try IPAMConfig(request)
         let allocations = try store(config) { store in
             try store.allocate(
@@ -20,9 +25,15 @@ package struct IPAMPlugin: Plugin {
         result.addresses = allocations.map {
             ResultAddress(address: $0.address, length: Int($0.range.subnet.length), gateway: $0.range.gateway)
         }
-        result.routes = try config.routes()
-        result.dns = config.dns
-        return result.json(version: request.config.version)
+        result.routes = try config.routes().map { request.config.version < .v110 ? $0.withoutMetrics : $0 }
+        result.dns = config.dns ?? .object([])
+        return result
+    }
+
+    func hasReservation(_ request: Request) throws(PluginError) -> Bool {
+        try store(try IPAMConfig(request)) {
+            try $0.record(containerID: request.containerID, ifname: request.ifname) != nil
+        }
     }
 
     package func check(_ request: Request) throws(PluginError) {
