@@ -18,7 +18,7 @@ MANPAGES := $(wildcard docs/man/*.[1-8])
 RELEASE := $(SWIFT) build -c release --static-swift-stdlib -Xlinker --gc-sections -Xlinker -s
 STATIC := $(SWIFT) build -c release --scratch-path .build-static -Xswiftc -static-executable -Xlinker --gc-sections -Xlinker -s
 
-.PHONY: help build demo test lint bench bench-cni fuzz install clean toolchain root
+.PHONY: help build demo test lint bench bench-cni fuzz install clean toolchain tor root
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -37,7 +37,7 @@ build: toolchain ## release binaries into build/bin
 	@install -m 755 -t build/bin .build-static/release/martlet .build-static/release/martlet-ipam
 	@scripts/check-static build/bin/martlet build/bin/martlet-ipam
 
-demo: root build ## a rack in network namespaces: make demo [TOR=frr|bird|martletd] [KEEP=1]
+demo: tor root build ## a rack in network namespaces: make demo [TOR=frr|bird|martletd] [KEEP=1]
 	@scripts/install-deps demo-$(TOR)
 	@echo "== demo"
 	@$(RELEASE) --product demo
@@ -90,6 +90,9 @@ clean: ## remove what was built
 
 toolchain:
 	@command -v $(firstword $(SWIFT)) >/dev/null || { echo "make: no '$(firstword $(SWIFT))' in PATH: install Swift 6.3 (https://www.swift.org/install/linux/)" >&2; exit 1; }
+
+tor:
+	@[ -n "$(filter $(TOR),frr bird martletd)" ] || { echo "make demo: TOR=$(TOR): there are frr, bird and martletd" >&2; exit 1; }
 
 root:
 	@[ "$$(id -u)" = 0 ] && unshare --net true || { echo "make $(MAKECMDGOALS): needs root and the right to make network namespaces" >&2; exit 1; }

@@ -1,5 +1,6 @@
 // swift-tools-version: 6.2
-// The table of the house (ARCHITECTURE.md draws it): arrows point down, SwiftPM refuses a cycle, TidyTests check the imports.
+// The table of the house (ARCHITECTURE.md draws it): arrows point down, SwiftPM refuses a cycle, TidyTests check the
+// imports.
 
 import PackageDescription
 
@@ -79,7 +80,8 @@ let package = Package(
         edge(
             "NodeAgent",
             [
-                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring", "DispatchIO", "Netlink", "ControlAPI",
+                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring", "DispatchIO", "Netlink",
+                "ControlAPI",
                 "CYAML", "COpenSSL", "CLinux", logging,
             ]),
 
@@ -95,6 +97,7 @@ let package = Package(
         tests("BGPSessionTests", ["BGPSession", "BGPWire", "NetTypes"]),
         tests("RIBTests", ["RIB", "BGPWire", "NetTypes"]),
         tests("BGPSpeakerTests", ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "NetTypes"]),
+        tests("DispatchIOTests", ["DispatchIO", "NetTypes"]),
         tests("FIBTests", ["FIB", "NetTypes"]),
         tests("PodWiringTests", ["PodWiring", "NetTypes"]),
         tests("IPAMTests", ["IPAM", "NetTypes"]),
@@ -105,7 +108,12 @@ let package = Package(
         .testTarget(
             name: "ControlAPITests", dependencies: ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
             path: "Tests/ControlAPITests", exclude: ["Golden"], swiftSettings: settings),
-        tests("NodeAgentTests", ["NodeAgent", "BGPSpeaker", "BGPSession", "PodWiring", "NetTypes", "CLinux", "TestKit"]),
+        tests(
+            "NodeAgentTests",
+            [
+                "NodeAgent", "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "PodWiring", "DispatchIO", "NetTypes", "CLinux",
+                "TestKit", logging,
+            ]),
         tests("TidyTests", ["TestKit"]),
         tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
         tests("InteropTests", ["Lab", "TestKit", "NetTypes"]),
@@ -115,10 +123,13 @@ let package = Package(
             name: "FuzzTargets", dependencies: ["BGPWire", "CNIPlugin", "NetTypes", "NodeAgent"], path: "Fuzz/Targets",
             swiftSettings: settings),
 
-        // What the tests share: files of fixtures and processes (TestKit), racks of network namespaces (Lab); the demo is a rack.
+        // What the tests share: files of fixtures and processes (TestKit), racks of network namespaces (Lab); the demo
+        // is a rack.
         .target(name: "TestKit", dependencies: ["NetTypes", "CLinux"], path: "Tests/TestKit", swiftSettings: settings),
-        .target(name: "Lab", dependencies: ["TestKit", "NetTypes", "CLinux"], path: "Tests/Lab", swiftSettings: settings),
-        .executableTarget(name: "demo", dependencies: ["Lab", "TestKit", "NetTypes"], path: "Tests/Demo", swiftSettings: settings),
+        .target(
+            name: "Lab", dependencies: ["TestKit", "NetTypes", "CLinux"], path: "Tests/Lab", swiftSettings: settings),
+        .executableTarget(
+            name: "demo", dependencies: ["Lab", "TestKit", "NetTypes"], path: "Tests/Demo", swiftSettings: settings),
     ]
 )
 

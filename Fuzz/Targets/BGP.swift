@@ -38,7 +38,8 @@ private func transcript(_ bytes: ArraySlice<UInt8>, piece: Int, in context: Deco
     return lines
 }
 
-/// What is announced must be the same after a journey through the packer, `AttributeFields` and a rewrite for another peer.
+/// What is announced must be the same after a journey through the packer, `AttributeFields` and a rewrite for another
+/// peer.
 func fuzzUpdate(_ bytes: [UInt8]) {
     guard let choice = bytes.first else { return }
     let context = DecodeContext(choice)

@@ -1,7 +1,7 @@
 /// What reads bytes that others wrote: nothing of it may trap, hang or contradict itself, whatever the bytes are.
 ///
-/// `make fuzz` looks for inputs that break this. `FuzzTests` runs the fixtures and what is in `Fuzz/corpus`, which is also
-/// where an input goes that once broke something.
+/// `make fuzz` looks for inputs that break this. `FuzzTests` runs the fixtures and what is in `Fuzz/corpus`, which is
+/// also where an input goes that once broke something.
 package enum FuzzTarget: String, CaseIterable, Sendable {
     /// A stream of BGP messages, headers included; the first octet chooses what was negotiated.
     case stream

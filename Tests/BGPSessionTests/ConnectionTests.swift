@@ -12,7 +12,8 @@ import Testing
         .start, .connected(.test()), .connectFailed("refused"), .received(.open(.test())), .received(update),
         .received(.keepalive), .received(.notification(NotificationMessage(6, 4))),
         .received(.routeRefresh(RouteRefresh(afi: 1, safi: 1))), .malformed(NotificationMessage(1, 3)),
-        .closed("reset"), .expired(.hold), .expired(.keepalive), .release, .stop(Failure(.administrative(nil))),
+        .closed("reset"), .expired(.hold), .expired(.keepalive), .expired(.sendHold), .release,
+        .stop(Failure(.administrative(nil))),
         .stop(Failure(.collision, "collision")),
     ]
 

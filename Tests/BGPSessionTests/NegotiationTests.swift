@@ -64,6 +64,32 @@ import Testing
         #expect(answer(.test(autonomousSystem: 23456, capabilities: []), configuration).0 == "send #1 2.2 00005ba0")
     }
 
+    @Test func `an OPEN that contradicts itself about its AS is refused, and one that repeats itself is not`() {
+        let four = { (number: UInt32) in Capability.fourOctetAS(ASNumber(rawValue: number)) }
+        #expect(answer(.test(capabilities: [four(65001), four(65002)])).0 == "send #1 2.2 0000fdea")
+        #expect(answer(.test(autonomousSystem: 65007, capabilities: [four(65001)])).0 == "send #1 2.2 0000fdef")
+        #expect(answer(.test(autonomousSystem: 65007, capabilities: [four(65001)])).1?.contains("in one OPEN") == true)
+        #expect(answer(.test(capabilities: [four(65001), four(65001)])).0 == "send #1 KEEPALIVE")
+        let twice = Open.test().capabilities + Open.test().capabilities
+        #expect(answer(.test(capabilities: twice)).0 == "send #1 KEEPALIVE")
+    }
+
+    @Test func `of several graceful restart capabilities the last counts`() throws {
+        let capability = { (time: UInt16) in
+            Capability.gracefulRestart(GracefulRestart(restarted: false, restartTime: time, families: []))
+        }
+        let result = try negotiated(.test(capabilities: [.multiprotocol(.ipv4), capability(10), capability(20)]))
+        #expect(result.peerGracefulRestart?.restartTime == 20)
+    }
+
+    @Test func `our name is told, with its domain apart`() {
+        var configuration = PeerConfiguration.test()
+        #expect(!configuration.open(RestartState()).capabilities.contains { $0.code == 73 })
+        configuration.hostName = "node-a.rack-1.example"
+        let name = HostName(host: Array("node-a".utf8), domain: Array("rack-1.example".utf8))
+        #expect(configuration.open(RestartState()).capabilities.contains(.hostName(name)))
+    }
+
     @Test func `the smaller hold time counts and scales the keepalive`() throws {
         #expect(try negotiated(.test(holdTime: 30)).holdTime == .seconds(30))
         #expect(try negotiated(.test(holdTime: 30)).keepaliveTime == .seconds(10))
@@ -108,7 +134,7 @@ import Testing
             return
         }
         let expected = GracefulRestart(
-            restarted: true, restartTime: 4095,
+            restarted: true, notification: true, restartTime: 4095,
             families: [
                 .init(afi: 1, safi: 1, forwardingPreserved: false), .init(afi: 2, safi: 1, forwardingPreserved: true),
             ])

@@ -17,7 +17,6 @@ struct Rig {
     mutating func stop(_ notification: NotificationMessage?) -> [String] { lines(peer.stop(notification, at: now)) }
     mutating func connected(_ id: UInt32) -> [String] { lines(peer.connected(ConnectionID(rawValue: id), at: now)) }
     mutating func accepted() -> [String] { lines(peer.accepted(at: now).1) }
-    mutating func tick(unreadInput: Bool = false) -> [String] { lines(peer.tick(at: now, unreadInput: unreadInput)) }
 
     mutating func refused(_ id: UInt32) -> [String] {
         lines(peer.connectFailed(ConnectionID(rawValue: id), reason: "connection refused", at: now))
@@ -33,6 +32,12 @@ struct Rig {
 
     mutating func received(_ message: Message, on id: UInt32) -> [String] {
         lines(peer.received(message, on: ConnectionID(rawValue: id), at: now))
+    }
+
+    /// `reads`: the peer takes what we send.
+    mutating func tick(unreadInput: Bool = false, reads: Bool = true) -> [String] {
+        if reads, let session = peer.session { peer.sendProgress(on: session, at: now) }
+        return lines(peer.tick(at: now, unreadInput: unreadInput))
     }
 
     /// Moves the clock without running timers.
@@ -68,6 +73,8 @@ func lines(_ actions: [PeerAction]) -> [String] {
         case .established(let id, _): "established \(id)"
         case .deliver(let id, _): "deliver \(id)"
         case .refresh(let family): "refresh \(family)"
+        case .refreshBegan(let family): "refresh of \(family) begins"
+        case .refreshEnded(let family): "refresh of \(family) ends"
         case .down(let reason): "down \(reason.kind)\(reason.keepsRoutes ? ", keeps routes" : "")"
         case .stateChanged(let from, let to, _): "\(from) -> \(to)"
         }
@@ -86,12 +93,13 @@ extension PeerConfiguration {
     static func test(
         remoteAS: UInt32 = 65001, localAS: UInt32 = 64601, routerID: UInt32 = 0x0a00_0001,
         holdTime: Duration = .seconds(90), keepaliveTime: Duration? = nil, families: FamilySet = .all,
-        passive: Bool = false, gracefulRestart: GracefulRestartOptions? = nil
+        passive: Bool = false, gracefulRestart: GracefulRestartOptions? = nil, sendHoldTime: Duration? = nil
     ) -> Self {
         Self(
             name: "tor-1", address: .v4(IPv4Address(rawValue: 0xc000_0201)), remoteAS: ASNumber(rawValue: remoteAS),
             localAS: ASNumber(rawValue: localAS), routerID: RouterID(rawValue: routerID), holdTime: holdTime,
-            keepaliveTime: keepaliveTime, families: families, passive: passive, gracefulRestart: gracefulRestart)
+            keepaliveTime: keepaliveTime, sendHoldTime: sendHoldTime, families: families, passive: passive,
+            gracefulRestart: gracefulRestart)
     }
 }
 
@@ -107,9 +115,10 @@ extension Open {
     }
 
     /// The same with graceful restart.
-    static func restarting(_ families: [AddressFamily] = [.ipv4, .ipv6]) -> Self {
+    static func restarting(_ families: [AddressFamily] = [.ipv4, .ipv6], notification: Bool = false) -> Self {
         let listed = families.map { GracefulRestart.Family(afi: $0.afi, safi: 1, forwardingPreserved: true) }
-        let restart = GracefulRestart(restarted: false, restartTime: 120, families: listed)
+        let restart = GracefulRestart(
+            restarted: false, notification: notification, restartTime: 120, families: listed)
         return test(capabilities: test().capabilities + [.gracefulRestart(restart)])
     }
 }

@@ -73,7 +73,10 @@ struct World {
     mutating func advance() {
         guard let next = peers.compactMap(\.nextDeadline).min() else { return }
         now = max(now, next)
-        for peer in peers.indices { perform(peers[peer].tick(at: now), of: peer) }
+        for peer in peers.indices {
+            if let session = peers[peer].session { peers[peer].sendProgress(on: session, at: now) }
+            perform(peers[peer].tick(at: now), of: peer)
+        }
         settle()
     }
 
@@ -128,7 +131,7 @@ struct World {
                 post(.closed, from: peer, id)
                 if let index = index(of: id, peer) { links[index].ends[peer].isClosed = true }
             case .down(let reason): downs.append(reason)
-            case .established, .deliver, .refresh, .stateChanged: break
+            case .established, .deliver, .refresh, .refreshBegan, .refreshEnded, .stateChanged: break
             }
         }
     }

@@ -51,6 +51,38 @@ import Testing
                 == .malformed(NotificationMessage(1, 2, [0x10, 1])))
     }
 
+    @Test func `a ROUTE-REFRESH of any length passes once its own error was negotiated`() throws {
+        for length in [19, 22, 24, 100] {
+            var framer = Framer()
+            framer.adopt(DecodeContext(enhancedRouteRefresh: true))
+            let bytes = header(length: length, type: 5) + [UInt8](repeating: 7, count: length - 19)
+            framer.append(bytes)
+            var found: NotificationMessage?
+            do throws(NotificationMessage) {
+                _ = try framer.nextMessage(in: DecodeContext(enhancedRouteRefresh: true))
+            } catch { found = error }
+            #expect(found == NotificationMessage(7, 1, bytes))
+            #expect(step(bytes) == .malformed(NotificationMessage(1, 2, [0, UInt8(length)])))
+        }
+        var framer = Framer()
+        framer.adopt(DecodeContext(maximumLength: 4096, enhancedRouteRefresh: true))
+        framer.append(header(length: 4097, type: 5))
+        #expect(framer.next() == .malformed(NotificationMessage(1, 2, [0x10, 1])))
+    }
+
+    @Test func `a NOTIFICATION is known by its header, however wrong its length`() {
+        for (length, type, isOne) in [(20, UInt8(3), true), (60000, 3, true), (20, 4, false)] {
+            var framer = Framer()
+            #expect(!framer.isNotificationNext)
+            framer.append(header(length: length, type: type))
+            #expect(framer.next() != .needMore)
+            #expect(framer.isNotificationNext == isOne)
+        }
+        var framer = Framer()
+        framer.append([0] + header(length: 20, type: 3).dropFirst())
+        #expect(!framer.isNotificationNext)
+    }
+
     @Test func `an error stays, whatever follows`() {
         var framer = Framer()
         framer.append(header(length: 19, type: 9))

@@ -34,16 +34,17 @@ extension Demo {
         top?.keep()
         rack.keep()
         let inside = { (namespace: Namespace) in "ip netns exec \(namespace.name)" }
+        let program = (try? martletBinary("martletctl")) ?? "martletctl"
         for agent in agents {
             screen.line(
-                "    \(inside(agent.namespace)) \((try? martletBinary("martletctl")) ?? "martletctl") sessions --socket \(agent.socket)"
+                "    \(inside(agent.namespace)) \(program) sessions --socket \(agent.socket)"
             )
         }
         switch top {
         case let frr as FRRRouter: screen.line("    \(inside(frr.namespace)) \(frr.cli) -c 'show bgp summary'")
         case let bird as BIRDRouter: screen.line("    \(inside(bird.namespace)) \(bird.cli) show protocols")
         case let martlet as MartletNode:
-            screen.line("    \(inside(martlet.namespace)) martletctl sessions --socket \(martlet.socket)")
+            screen.line("    \(inside(martlet.namespace)) \(program) sessions --socket \(martlet.socket)")
         default: break
         }
         for namespace in rack.nodes {
@@ -51,7 +52,7 @@ extension Demo {
         }
         if let first = pods.first?.pod, let last = pods.last?.pod, let target = try? last.address(.ipv4) {
             screen.line(
-                "    \(inside(first.namespace)) ping \(target)        # \(last.name); the echo servers ended with this program"
+                "    \(inside(first.namespace)) ping \(target)    # \(last.name); the echo servers are gone"
             )
         }
         screen.line("    ls \(rack.name.directory)        # configurations and logs")

@@ -23,6 +23,10 @@ extension Demo {
             screen.transcript("[\(agent.namespace.role)] martletctl sessions", try agent.ctl("sessions").output)
         }
         try showTopSessions()
+        if let agent = agents.first {
+            screen.transcript(
+                "[\(agent.namespace.role)] martletctl routes --rejected", try agent.ctl("routes", "--rejected").output)
+        }
         for (node, agent) in agents.enumerated() {
             let link = rack.link(node: node)
             let both =

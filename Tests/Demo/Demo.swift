@@ -63,8 +63,8 @@ final class Demo {
                │ node-a  AS 64601 │        │ node-b  AS 64602 │
                │ 10.244.1.0/24    │        │ 10.244.2.0/24    │
                │ fd00:10:244:1::  │        │ fd00:10:244:2::  │
-               └──┬─────┬─────┬───┘        └──┬─────┬─────┬───┘
-               pod-a1 pod-a2 pod-a3       pod-b1 pod-b2 pod-b3
+               └──┬──────┬──────┬─┘        └──┬──────┬──────┬─┘
+               pod-a1 pod-a2 pod-a3        pod-b1 pod-b2 pod-b3
 
             """
         screen.line()

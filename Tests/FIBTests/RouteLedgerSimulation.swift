@@ -15,8 +15,8 @@ private struct Dice: RandomNumberGenerator {
     }
 }
 
-/// Wishes, links, faults and another program's doings at random: in the end the kernel has what is desired, and nothing of
-/// others was touched.
+/// Wishes, links, faults and another program's doings at random: in the end the kernel has what is desired, and nothing
+/// of others was touched.
 @Suite struct RouteLedgerSimulation {
     private let prefixes = (0..<12).map { Prefix(bits: UInt128(10 << 24 | $0 << 8) << 96, length: 24, family: .ipv4) }
 

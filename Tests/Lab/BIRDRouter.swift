@@ -50,6 +50,7 @@ package final class BIRDRouter: Router, @unchecked Sendable {
                   graceful restart on;
 
                 """
+            text += neighbor.options.map { "  \($0);\n" }.joined()
             if neighbor.passive { text += "  passive on;\n" }
             if own.reflects, neighbor.asn == own.asn { text += "  rr client;\n" }
             for family in neighbor.families {

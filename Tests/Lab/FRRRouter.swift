@@ -58,6 +58,7 @@ package final class FRRRouter: Router {
                 " neighbor \(neighbor.address) timers \(own.holdTime / 3) \(own.holdTime)",
                 " neighbor \(neighbor.address) timers connect 1",
             ]
+            lines += neighbor.options.map { " neighbor \(neighbor.address) \($0)" }
             if neighbor.passive { lines.append(" neighbor \(neighbor.address) passive") }
         }
         for family in ["ipv4", "ipv6"] {

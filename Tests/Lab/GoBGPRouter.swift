@@ -41,8 +41,8 @@ package final class GoBGPRouter: Router {
 
                 """
             for family in neighbor.families {
-                text +=
-                    " [[neighbors.afi-safis]]\n  [neighbors.afi-safis.config]\n   afi-safi-name = \"\(family)-unicast\"\n"
+                text += " [[neighbors.afi-safis]]\n  [neighbors.afi-safis.config]\n"
+                text += "   afi-safi-name = \"\(family)-unicast\"\n"
             }
         }
         return text + own.extra + "\n"

@@ -12,6 +12,8 @@ package struct MartletPeer: Sendable {
     package var imports: String?
     /// own, all, none.
     package var exports: String?
+    /// More keys with their values: `passwordFile: /etc/key`.
+    package var options: [String] = []
 
     package init(name: String, address: String, asn: UInt32, passive: Bool = false) {
         (self.name, self.address, self.asn, self.passive) = (name, address, asn, passive)
@@ -21,7 +23,7 @@ package struct MartletPeer: Sendable {
         var text = "    - {name: \(name), address: \"\(address)\", asn: \(asn), passive: \(passive), port: \(port)"
         if let imports { text += ", import: \(imports)" }
         if let exports { text += ", export: \(exports)" }
-        return text + "}\n"
+        return text + options.map { ", \($0)" }.joined() + "}\n"
     }
 }
 

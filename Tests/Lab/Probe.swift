@@ -27,7 +27,8 @@ package struct Probe: Sendable {
         package var description: String {
             switch self {
             case .answered(let echo):
-                "answered, seen as \(echo.seenSource.map(\.description) ?? "?"), hop limit \(echo.hopsThere) there, \(echo.hopsBack) back"
+                "answered, seen as \(echo.seenSource.map(\.description) ?? "?"), "
+                    + "hop limit \(echo.hopsThere) there, \(echo.hopsBack) back"
             case .refused(let error): "\(error)"
             case .silence: "no answer"
             }

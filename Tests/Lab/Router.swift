@@ -10,6 +10,8 @@ package struct Neighbor: Sendable {
     /// Wait for the neighbour to open the connection.
     package var passive = false
     package var families: [String] = ["ipv4", "ipv6"]
+    /// More of this neighbour, in the language of FRR (after `neighbor ADDRESS`) or BIRD (without the semicolon).
+    package var options: [String] = []
 
     package init(name: String, address: String, asn: UInt32, passive: Bool = false) {
         (self.name, self.address, self.asn, self.passive) = (name, address, asn, passive)

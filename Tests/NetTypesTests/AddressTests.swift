@@ -3,13 +3,17 @@ import Testing
 @testable import NetTypes
 
 @Suite struct AddressTests {
-    @Test(arguments: ["0.0.0.0", "10.244.1.7", "255.255.255.255", "::", "::1", "fe80::ecee:eeff:feee:eeee", "1:0:0:2::", "2001:db8::1:0:0:1"])
+    @Test(arguments: [
+        "0.0.0.0", "10.244.1.7", "255.255.255.255", "::", "::1", "fe80::ecee:eeff:feee:eeee", "1:0:0:2::",
+        "2001:db8::1:0:0:1",
+    ])
     func `text that is canonical comes back unchanged`(text: String) {
         #expect(IPAddress(text)?.description == text)
     }
 
     @Test(arguments: [
-        "", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.256", "1..3.4", "+1.2.3.4", ":", ":::", "1::2::3", "12345::", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9",
+        "", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.256", "1..3.4", "+1.2.3.4", ":", ":::", "1::2::3", "12345::",
+        "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9",
         "fe80::1%eth0", "g::", "1:2:3:4:5:6:7::8",
     ])
     func `text that is not an address is refused`(text: String) {

@@ -72,7 +72,7 @@ struct ConfigurationProblemTests {
         ProblemRow(
             "bgp: {asn: 1, xyzzy: 1}",
             "f:1:15: unknown key \"xyzzy\" in bgp; known keys: asn, clusterID, connectRetryTime, gracefulRestart, "
-                + "holdTime, keepaliveTime, listenAddress, listenPort, peers"),
+                + "holdTime, keepaliveTime, listenAddress, listenPort, peers, sendHoldTime"),
         ProblemRow(
             "bgp: {asn: 1}\nnode: {routerId: 192.0.2.1}",
             "f:2:8: unknown key \"routerId\" in node; did you mean \"routerID\"?"),
@@ -91,6 +91,14 @@ struct ConfigurationProblemTests {
             "bgp: {asn: 1, holdTime: 30s, keepaliveTime: 30s}",
             "f:1:45: bgp.keepaliveTime must be shorter than bgp.holdTime (30s), or peers drop the session; "
                 + "remove it to use a third of the hold time"),
+        ProblemRow(
+            "bgp: {asn: 1, holdTime: 30s, sendHoldTime: 30s}",
+            "f:1:44: bgp.sendHoldTime must be longer than every hold time (30s); remove it to use eight minutes, or "
+                + "twice the hold time when that is more"),
+        ProblemRow(
+            "bgp: {asn: 1, sendHoldTime: 3s}",
+            "f:1:29: bgp.sendHoldTime is \"3s\"; write 0 for no limit, or whole seconds from 4s to 131070s"),
+        ProblemRow("bgp: {asn: 1, sendHoldTime: 0s}"),
         ProblemRow(
             "bgp: {asn: [1]}",
             "f:1:12: bgp.asn must be a single value; write an AS number from 1 to 4294967294 (23456 and 65535 "
@@ -151,11 +159,11 @@ struct ConfigurationProblemTests {
             "f:2:27: bgp.peers[0].asn is \"65535\"; write the peer's AS number (23456 and 65535 are reserved), or "
                 + "internal for our own"),
         ProblemRow(
-            "{address: 192.0.2.1, asn: 2, passwordFile: /etc/x, bfd: {}, maxPrefixes: 5}",
-            "f:2:30: bgp.peers[0].passwordFile is not supported yet; remove it: the session would run without a "
-                + "password",
-            "f:2:52: bgp.peers[0].bfd is not supported yet; remove it: a dead peer is found by the hold time only",
-            "f:2:61: bgp.peers[0].maxPrefixes is not supported yet; remove it: the number of prefixes would not "
+            "{address: 192.0.2.1, asn: 2, password: /etc/x, bfd: {}, maxPrefixes: 5}",
+            "f:2:30: bgp.peers[0].password is not supported yet; write the password into a file that only root can "
+                + "read, and its path as passwordFile",
+            "f:2:48: bgp.peers[0].bfd is not supported yet; remove it: a dead peer is found by the hold time only",
+            "f:2:57: bgp.peers[0].maxPrefixes is not supported yet; remove it: the number of prefixes would not "
                 + "be limited"),
         ProblemRow(
             "{interface: eth0, asn: 2}",

@@ -53,7 +53,8 @@ struct StressTests {
                 become ADD "c$round" "$POD" >"$DIR/out" 2>&1 & pid=$!
                 pause $((RANDOM * span / 32768 % 1000000))
                 kill -KILL $pid 2>/dev/null; wait $pid 2>/dev/null
-                if [ $? = 137 ]; then killed=$((killed + 1)); span=$((span * 9 / 8)); else span=$((span * 15 / 16 + 100)); fi
+                [ $? = 137 ] && { killed=$((killed + 1)); span=$((span * 6 / 5)); }
+                span=$((span * 15 / 16 + 100))
                 call DEL "c$round" "$POD" || fail "DEL after kill $round failed"
                 left=$(leftovers)
                 [ -z "$left" ] || fail "round $round leaves: $left"

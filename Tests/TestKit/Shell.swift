@@ -22,7 +22,8 @@ package struct CommandFailed: Error, CustomStringConvertible {
     }
 }
 
-/// Runs `command` (looked up in PATH), feeds it `input`, and returns what it printed; never throws for a bad exit status.
+/// Runs `command` (looked up in PATH), feeds it `input`, and returns what it printed; never throws for a bad exit
+/// status.
 @discardableResult
 package func run(_ command: [String], input: String? = nil, environment: [String: String]? = nil) throws -> Finished {
     let process = Process()

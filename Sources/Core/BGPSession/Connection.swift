@@ -34,6 +34,8 @@ struct Connection: Sendable {
         case established
         case deliver(Update)
         case refresh(AddressFamily)
+        case refreshBegan(AddressFamily)
+        case refreshEnded(AddressFamily)
         /// The last effect of a connection, which is Idle now.
         case failed(Failure)
     }
@@ -41,10 +43,14 @@ struct Connection: Sendable {
     enum Timer: Sendable, Hashable {
         case hold
         case keepalive
+        /// The peer takes none of our octets (RFC 9687).
+        case sendHold
     }
 
     /// Wait for OPEN, "a large value" (RFC 4271 section 8.2.2).
     static let openTime = Duration.seconds(240)
+    /// The least time a peer may take to read anything (RFC 9687 section 3.1).
+    static let shortestSendHold = Duration.seconds(480)
     /// Longer life for a connection whose hold timer expired while its input was waiting for us.
     static let unreadTime = Duration.seconds(10)
 
@@ -63,6 +69,8 @@ struct Connection: Sendable {
     private var released = false
     /// The peer's KEEPALIVE came while ours was withheld.
     private var confirmed = false
+    /// Families between the peer's BoRR and its EoRR.
+    private var refreshing: FamilySet = []
 
     init(_ id: ConnectionID, _ direction: Direction, _ configuration: PeerConfiguration, random: SplitMix) {
         self.id = id
@@ -113,7 +121,10 @@ struct Connection: Sendable {
             end(Failure(.tcpClosed, reason))
         case (.openSent, .expired(.hold)), (.openConfirm, .expired(.hold)), (.established, .expired(.hold)):
             expireHold()
-        case (.openSent, .expired(.keepalive)): []
+        case (.established, .expired(.sendHold)): expireSendHold()
+        case (.openSent, .expired(.keepalive)), (.openSent, .expired(.sendHold)),
+            (.openConfirm, .expired(.sendHold)):
+            []
         case (.openConfirm, .expired(.keepalive)), (.established, .expired(.keepalive)): keepalive(at: now)
         case (.openSent, .stop(let failure)), (.openConfirm, .stop(let failure)), (.established, .stop(let failure)):
             stop(failure)
@@ -125,6 +136,9 @@ struct Connection: Sendable {
 
     /// An UPDATE came in Established: the part of the table that runs 100,000 times a second.
     mutating func heardUpdate(at now: Instant) { restartHold(at: now) }
+
+    /// The peer took octets of ours, or none wait for it.
+    mutating func sendProgressed(at now: Instant) { restartSendHold(at: now) }
 
     /// Takes an expired timer. A silent peer is given more time while its octets wait unread on our side.
     mutating func popExpired(at now: Instant, unreadInput: Bool) -> Timer? {
@@ -188,6 +202,7 @@ extension Connection {
     private mutating func establish(at now: Instant) -> [Effect] {
         state = .established
         restartHold(at: now)
+        restartSendHold(at: now)
         return [.established]
     }
 
@@ -201,6 +216,19 @@ extension Connection {
         timers.start(.hold, after: hold, at: now)
     }
 
+    /// Runs in Established only, and only when there is a hold time (RFC 9687 section 3.2).
+    private mutating func restartSendHold(at now: Instant) {
+        guard state == .established, let time = sendHoldTime else { return }
+        timers.start(.sendHold, after: time, at: now)
+    }
+
+    /// Always longer than the hold time.
+    private var sendHoldTime: Duration? {
+        guard let hold = negotiated?.holdTime, hold > .zero else { return nil }
+        guard let configured = configuration.sendHoldTime else { return max(Self.shortestSendHold, hold * 2) }
+        return configured > .zero ? max(configured, hold + .seconds(1)) : nil
+    }
+
     /// KEEPALIVE, and the next one after the keepalive time less up to a quarter (RFC 4271 section 10), but never more
     /// often than once a second (section 4.4).
     private mutating func keepalive(at now: Instant) -> [Effect] {
@@ -210,12 +238,22 @@ extension Connection {
         return [.send(.keepalive)]
     }
 
-    /// Only plain requests for a negotiated family count: other subtypes belong to RFC 7313, which we did not offer.
-    private func refresh(_ request: RouteRefresh) -> [Effect] {
-        guard request.subtype == 0, request.safi == 1, let family = AddressFamily(afi: request.afi),
-            negotiated?.families.contains(family) == true
+    /// Families that were not negotiated and unknown subtypes are ignored (RFC 7313 section 5), and so is an end
+    /// without a beginning.
+    private mutating func refresh(_ request: RouteRefresh) -> [Effect] {
+        guard request.safi == 1, let family = AddressFamily(afi: request.afi), let negotiated,
+            negotiated.families.contains(family)
         else { return [] }
-        return [.refresh(family)]
+        switch request.subtype {
+        case RouteRefresh.request: return [.refresh(family)]
+        case RouteRefresh.begin where negotiated.enhancedRouteRefresh:
+            refreshing.insert(FamilySet(family))
+            return [.refreshBegan(family)]
+        case RouteRefresh.end where refreshing.contains(family):
+            refreshing.remove(FamilySet(family))
+            return [.refreshEnded(family)]
+        default: return []
+        }
     }
 
     private mutating func expireHold() -> [Effect] {
@@ -224,12 +262,18 @@ extension Connection {
         return end(failure, [.send(.notification(.holdTimerExpired)), .close])
     }
 
+    /// A NOTIFICATION could not go out either (RFC 9687 section 3.2).
+    private mutating func expireSendHold() -> [Effect] {
+        end(Failure(.sendHoldTimerExpired, "the peer took nothing for \(sendHoldTime?.wholeSeconds ?? 0) s"), [.close])
+    }
+
     private mutating func refuse(_ notification: NotificationMessage, _ text: String?) -> [Effect] {
         end(Failure(.sent(notification), text), [.send(.notification(notification)), .close])
     }
 
     private mutating func stop(_ failure: Failure) -> [Effect] {
-        guard let notification = failure.notification else { return end(failure, [.close]) }
+        guard var notification = failure.notification else { return end(failure, [.close]) }
+        if negotiated?.gracefulNotification == true { notification = notification.forGracefulPeer }
         return end(failure, [.send(.notification(notification)), .close])
     }
 

@@ -6,6 +6,7 @@ struct Failure: Sendable, Hashable {
         case connectFailed
         case tcpClosed
         case holdTimerExpired
+        case sendHoldTimerExpired
         case sent(NotificationMessage)
         case received(NotificationMessage)
         /// We closed it in favour of another connection.
@@ -26,6 +27,7 @@ struct Failure: Sendable, Hashable {
             case .received(let notification): "\(notification.words) received"
             case .administrative(let notification): notification.map { "stopped with \($0.words)" } ?? "stopped"
             case .holdTimerExpired: "hold timer expired"
+            case .sendHoldTimerExpired: "send hold timer expired"
             case .connectFailed, .tcpClosed, .collision, .replaced: nil
             }
         self.text = [what, text].compactMap { $0 }.joined(separator: ": ")
@@ -38,6 +40,7 @@ struct Failure: Sendable, Hashable {
         switch cause {
         case .connectFailed, .tcpClosed, .replaced: nil
         case .holdTimerExpired: .holdTimerExpired
+        case .sendHoldTimerExpired: .sendHoldTimerExpired
         case .collision: .connectionCollision
         case .sent(let notification), .received(let notification): notification
         case .administrative(let notification): notification
@@ -49,7 +52,9 @@ struct Failure: Sendable, Hashable {
     /// ConnectRetry and may call.
     var needsBackOff: Bool {
         switch cause {
-        case .connectFailed, .tcpClosed, .holdTimerExpired, .collision, .replaced, .administrative: false
+        case .connectFailed, .tcpClosed, .holdTimerExpired, .sendHoldTimerExpired, .collision, .replaced,
+            .administrative:
+            false
         case .sent: true
         case .received(let notification): !notification.isTransient
         }
@@ -58,7 +63,7 @@ struct Failure: Sendable, Hashable {
     /// Ours, the peer's, or seen here; nil when nothing went wrong.
     var direction: SessionError.Direction? {
         switch cause {
-        case .connectFailed, .tcpClosed: .local
+        case .connectFailed, .tcpClosed, .sendHoldTimerExpired: .local
         case .holdTimerExpired, .sent: .sent
         case .administrative(let notification): notification == nil ? .local : .sent
         case .received: .received
@@ -67,17 +72,29 @@ struct Failure: Sendable, Hashable {
     }
 
     /// What the end of this connection means for a session that was established on it.
-    func downReason(gracefulRestart: Bool) -> DownReason {
+    func downReason(_ negotiated: Negotiated?) -> DownReason {
         let kind: DownReason.Kind =
             switch cause {
             case .connectFailed, .tcpClosed: .tcpClosed
             case .holdTimerExpired: .holdTimerExpired
+            case .sendHoldTimerExpired: .sendHoldTimerExpired
             case .sent, .collision: .notificationSent
             case .received: .notificationReceived
             case .replaced: .replaced
             case .administrative: .administrative
             }
-        let keeps = gracefulRestart && (kind == .tcpClosed || kind == .replaced)
-        return DownReason(kind: kind, notification: notification, text: text, keepsRoutes: keeps)
+        return DownReason(kind: kind, notification: notification, text: text, keepsRoutes: keepsRoutes(negotiated))
+    }
+
+    /// RFC 4724 section 4.2, and with both N bits RFC 8538 section 4.
+    private func keepsRoutes(_ negotiated: Negotiated?) -> Bool {
+        guard let negotiated, negotiated.gracefulRestart else { return false }
+        switch cause {
+        case .connectFailed, .tcpClosed, .replaced: return true
+        case .holdTimerExpired, .sendHoldTimerExpired: return negotiated.gracefulNotification
+        case .sent(let notification), .received(let notification):
+            return negotiated.gracefulNotification && !notification.isHardReset
+        case .collision, .administrative: return false
+        }
     }
 }

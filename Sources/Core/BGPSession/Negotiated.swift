@@ -20,10 +20,16 @@ package struct Negotiated: Sendable, Hashable {
     package var peerGracefulRestart: GracefulRestart?
     package var sentCapabilities: [Capability]
     package var peerCapabilities: [Capability]
+    /// Both sides take messages of up to 65535 octets, except OPEN and KEEPALIVE (RFC 8654).
+    package var extendedMessages = false
+    /// Both sides mark the begin and the end of a refresh (RFC 7313).
+    package var enhancedRouteRefresh = false
 
     /// How UPDATEs of this session are read and written.
     package var decodeContext: DecodeContext {
-        DecodeContext(fourOctetAS: fourOctetAS, families: families, isExternal: isExternal)
+        DecodeContext(
+            fourOctetAS: fourOctetAS, families: families, isExternal: isExternal,
+            maximumLength: extendedMessages ? 65535 : 4096, enhancedRouteRefresh: enhancedRouteRefresh)
     }
 
     /// Both sides announced graceful restart: a session lost without NOTIFICATION keeps its routes (RFC 4724).
@@ -31,6 +37,15 @@ package struct Negotiated: Sendable, Hashable {
         peerGracefulRestart != nil
             && sentCapabilities.contains {
                 if case .gracefulRestart = $0 { true } else { false }
+            }
+    }
+
+    /// Both sides set the N bit: a session lost by NOTIFICATION, other than a hard reset, or by silence keeps its
+    /// routes too (RFC 8538).
+    package var gracefulNotification: Bool {
+        peerGracefulRestart?.notification == true
+            && sentCapabilities.contains {
+                if case .gracefulRestart(let ours) = $0 { ours.notification } else { false }
             }
     }
 }

@@ -18,7 +18,8 @@ extension NotificationMessage {
     /// Received from a peer that is well configured but not ready: hold timers, shutdown, reset, collision (RFC 4486).
     var isTransient: Bool {
         switch (code, subcode) {
-        case (4, _), (8, _), (6, 2...7): true
+        case (4, _), (8, _), (6, 2...7), (6, 10): true
+        case (6, 9): hardResetReason.map { !$0.isHardReset && $0.isTransient } ?? false
         default: false
         }
     }

@@ -12,9 +12,10 @@ extension PeerConfiguration {
     /// Our OPEN. Four-octet AS and route refresh are always offered; a peer that does not know them ignores them.
     func open(_ restart: RestartState) -> Open {
         var capabilities = families.families.map { Capability.multiprotocol($0) }
-        capabilities.append(.routeRefresh)
+        capabilities += [.routeRefresh, .enhancedRouteRefresh, .extendedMessage]
         if let gracefulRestart { capabilities.append(.gracefulRestart(capability(gracefulRestart, restart))) }
         capabilities.append(.fourOctetAS(localAS))
+        if let hostName { capabilities.append(.hostName(HostName(hostName))) }
         let short = UInt16(exactly: localAS.rawValue) ?? UInt16(truncatingIfNeeded: ASNumber.trans.rawValue)
         return Open(
             autonomousSystem: short, holdTime: offeredHoldTime, routerID: routerID, capabilities: capabilities)
@@ -22,7 +23,7 @@ extension PeerConfiguration {
 
     private func capability(_ options: GracefulRestartOptions, _ restart: RestartState) -> GracefulRestart {
         GracefulRestart(
-            restarted: restart.restarted, restartTime: min(options.restartTime, 4095),
+            restarted: restart.restarted, notification: true, restartTime: min(options.restartTime, 4095),
             families: families.families.map {
                 .init(afi: $0.afi, safi: 1, forwardingPreserved: restart.forwardingPreserved.contains($0))
             })
@@ -47,7 +48,10 @@ extension Negotiated {
             families: families, holdTime: hold, keepaliveTime: Self.keepaliveTime(configuration.keepaliveTime, hold),
             isExternal: configuration.isExternal, routeRefresh: theirs.capabilities.contains(.routeRefresh),
             peerGracefulRestart: theirs.gracefulRestart, sentCapabilities: sent,
-            peerCapabilities: theirs.capabilities)
+            peerCapabilities: theirs.capabilities,
+            extendedMessages: sent.contains(.extendedMessage) && theirs.capabilities.contains(.extendedMessage),
+            enhancedRouteRefresh: sent.contains(.enhancedRouteRefresh)
+                && theirs.capabilities.contains(.enhancedRouteRefresh))
     }
 
     /// A third of the hold time, or less when so configured; one second at least, zero without a hold time.
@@ -60,6 +64,7 @@ extension Negotiated {
     private static func check(_ open: Open, _ configuration: PeerConfiguration) throws(OpenRefusal) {
         guard open.version == 4 else { throw .version(open.version) }
         guard open.asNumber == configuration.remoteAS else { throw .peerAS(open.asNumber, configuration.remoteAS) }
+        if let other = open.contradictingAS { throw .contradiction(other, open.asNumber) }
         guard open.routerID.rawValue != 0 else { throw .identifier("BGP identifier is 0.0.0.0") }
         guard configuration.isExternal || open.routerID != configuration.routerID else {
             throw .identifier("BGP identifier \(open.routerID) is our own")
@@ -79,6 +84,14 @@ extension Open {
             found.insert(FamilySet(family))
         }
         return isMultiprotocol ? found : .ipv4
+    }
+
+    /// An AS number of this OPEN that is not `asNumber`: one capability twice, or the two-octet field, which has the
+    /// same number unless it has AS_TRANS (RFC 6793 section 4.1).
+    fileprivate var contradictingAS: ASNumber? {
+        for case .fourOctetAS(let number) in capabilities where number != asNumber { return number }
+        let field = ASNumber(rawValue: UInt32(autonomousSystem))
+        return field == asNumber || field == .trans ? nil : field
     }
 
     fileprivate var hasFourOctetAS: Bool {
@@ -102,8 +115,16 @@ extension OpenRefusal {
     }
 
     fileprivate static func peerAS(_ found: ASNumber, _ wanted: ASNumber) -> Self {
+        badAS(found, "peer says AS \(found), configured \(wanted)")
+    }
+
+    fileprivate static func contradiction(_ one: ASNumber, _ other: ASNumber) -> Self {
+        badAS(one, "peer says AS \(other) and AS \(one) in one OPEN")
+    }
+
+    private static func badAS(_ found: ASNumber, _ text: String) -> Self {
         let data = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: found.rawValue >> UInt32($0)) }
-        return Self(notification: NotificationMessage(2, 2, data), text: "peer says AS \(found), configured \(wanted)")
+        return Self(notification: NotificationMessage(2, 2, data), text: text)
     }
 
     fileprivate static func identifier(_ text: String) -> Self {

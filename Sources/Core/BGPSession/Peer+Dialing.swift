@@ -64,7 +64,7 @@ extension Peer {
         for other in stale { drop(other, collision, at: now) }
         reason = "the peer has connected"
         handle(.start, on: id, at: now)
-        handle(.connected(configuration.open(restartState)), on: id, at: now)
+        handle(.connected(open), on: id, at: now)
         return id
     }
 

@@ -89,7 +89,7 @@ extension Peer {
     /// TCP is up that `connect` asked for.
     package mutating func connected(_ id: ConnectionID, at now: Instant) -> [PeerAction] {
         reason = "TCP connection is up"
-        return turn(.connected(configuration.open(restartState)), on: id, at: now)
+        return turn(.connected(open), on: id, at: now)
     }
 
     /// TCP did not come up; the socket is released already, so no `close` follows.
@@ -124,6 +124,13 @@ extension Peer {
     /// The peer closed TCP, or TCP failed; the socket is released already, so no `close` follows.
     package mutating func closed(_ id: ConnectionID, reason: String, at now: Instant) -> [PeerAction] {
         turn(.closed(reason), on: id, at: now)
+    }
+
+    /// The peer took octets of ours since the last report, or none wait to be sent: it reads (RFC 9687). To be said at
+    /// least before each `tick`.
+    package mutating func sendProgress(on id: ConnectionID, at now: Instant) {
+        guard let index = connections.firstIndex(where: { $0.id == id }) else { return }
+        connections[index].sendProgressed(at: now)
     }
 
     /// Runs the timers that are due. `unreadInput`: octets of the peer wait in the socket, so a hold timer that expires
@@ -189,6 +196,8 @@ extension Peer {
         case .established: promote(id, at: now)
         case .deliver(let update): pending.append(.deliver(id, update))
         case .refresh(let family): pending.append(.refresh(family))
+        case .refreshBegan(let family): pending.append(.refreshBegan(family))
+        case .refreshEnded(let family): pending.append(.refreshEnded(family))
         case .failed(let failure): remove(id, failure, at: now)
         }
     }
@@ -196,6 +205,14 @@ extension Peer {
     mutating func send(_ message: Message, on id: ConnectionID) {
         sent.count(message)
         pending.append(.send(id, message))
+    }
+
+    /// Our OPEN. Once a session was up, what the kernel forwards has survived its loss and must be said to
+    /// (RFC 4724 section 4.1), or a peer that kept our routes drops them.
+    var open: Open {
+        var restart = restartState
+        if establishedCount > 0 { restart.forwardingPreserved = configuration.families }
+        return configuration.open(restart)
     }
 
     mutating func newConnection(_ direction: Direction) -> ConnectionID {
@@ -233,7 +250,7 @@ extension Peer {
         let wasSession = id == session
         if wasSession {
             forgetSession(failure, at: now)
-            pending.append(.down(failure.downReason(gracefulRestart: context?.gracefulRestart == true)))
+            pending.append(.down(failure.downReason(context)))
         }
         record(failure, wasSession: wasSession, at: now)
         reason = failure.text

@@ -32,6 +32,11 @@ package enum PeerAction: Sendable, Hashable {
     case deliver(ConnectionID, Update)
     /// The peer asks for our routes of this family again (RFC 2918).
     case refresh(AddressFamily)
+    /// The peer begins to send all its routes of this family again (RFC 7313): those that it does not repeat before
+    /// `refreshEnded` are gone. Said again when the peer begins anew.
+    case refreshBegan(AddressFamily)
+    /// All was sent again; always after `refreshBegan`.
+    case refreshEnded(AddressFamily)
     /// The session that was established is over.
     case down(DownReason)
     /// For the log: the most advanced state of the peer's connections changed.
@@ -44,6 +49,8 @@ package struct DownReason: Sendable, Hashable {
         case notificationSent
         case notificationReceived
         case holdTimerExpired
+        /// The peer has not read for too long (RFC 9687).
+        case sendHoldTimerExpired
         /// The TCP connection ended without NOTIFICATION.
         case tcpClosed
         /// The peer came back on a new connection: it has restarted (RFC 4724 section 5).
@@ -57,7 +64,8 @@ package struct DownReason: Sendable, Hashable {
     package var notification: NotificationMessage?
     /// For people: lower case, no full stop.
     package var text: String
-    /// Graceful restart was negotiated and no NOTIFICATION was exchanged: the routes may stay as stale ones.
+    /// The routes may stay as stale ones: graceful restart was negotiated, and the session was lost without
+    /// NOTIFICATION (RFC 4724) or with both N bits set and no hard reset (RFC 8538).
     package var keepsRoutes: Bool
 
     package init(kind: Kind, notification: NotificationMessage? = nil, text: String, keepsRoutes: Bool = false) {

@@ -24,6 +24,9 @@ package struct PeerConfiguration: Sendable, Hashable {
     package var holdTime: Duration
     /// Longest time between KEEPALIVEs; a third of the negotiated hold time when nil or when that is shorter.
     package var keepaliveTime: Duration?
+    /// How long a peer may take no octet of ours before the session is given up (RFC 9687): nil for the greater of
+    /// eight minutes and twice the negotiated hold time, zero for ever. Without a hold time it is for ever.
+    package var sendHoldTime: Duration?
     /// Offered by multiprotocol capabilities (RFC 4760); not empty.
     package var families: FamilySet
     /// Waits for the peer's connection and never opens one.
@@ -32,12 +35,15 @@ package struct PeerConfiguration: Sendable, Hashable {
     package var connectRetryTime: Duration
     /// nil: the capability is not offered, and lost sessions never keep routes.
     package var gracefulRestart: GracefulRestartOptions?
+    /// Our host name for the peer's commands to show, with or without a domain; nil: not told.
+    package var hostName: String?
 
     package init(
         name: String, address: IPAddress, remoteAS: ASNumber, localAS: ASNumber, routerID: RouterID,
-        holdTime: Duration = .seconds(90), keepaliveTime: Duration? = nil, families: FamilySet = .all,
+        holdTime: Duration = .seconds(90), keepaliveTime: Duration? = nil, sendHoldTime: Duration? = nil,
+        families: FamilySet = .all,
         passive: Bool = false, connectRetryTime: Duration = .seconds(5),
-        gracefulRestart: GracefulRestartOptions? = GracefulRestartOptions()
+        gracefulRestart: GracefulRestartOptions? = GracefulRestartOptions(), hostName: String? = nil
     ) {
         self.name = name
         self.address = address
@@ -46,10 +52,12 @@ package struct PeerConfiguration: Sendable, Hashable {
         self.routerID = routerID
         self.holdTime = holdTime
         self.keepaliveTime = keepaliveTime
+        self.sendHoldTime = sendHoldTime
         self.families = families
         self.passive = passive
         self.connectRetryTime = connectRetryTime
         self.gracefulRestart = gracefulRestart
+        self.hostName = hostName
     }
 
     /// The peer is in another AS: eBGP.

@@ -19,6 +19,18 @@ package struct Speaker: ~Copyable {
     private struct Record {
         var peer: SpeakerPeer
         var session: Session?
+        /// Paths kept while the peer restarts.
+        var retained: Retained?
+    }
+
+    /// What a helper keeps of a restarting peer (RFC 4724 section 4.2).
+    private struct Retained {
+        var families: FamilySet
+        /// When the patience ends: first for the session, then for End-of-RIB.
+        var deadline: Instant
+        let restartTime: Duration
+        /// Where the peer was: a link-local next hop means nothing without the interface.
+        let addresses: SessionAddresses
     }
 
     private struct Session {
@@ -27,6 +39,9 @@ package struct Speaker: ~Copyable {
         /// Families whose first table was not sent completely.
         var owesEndOfRIB: FamilySet
         var endOfRIBReceived: FamilySet = []
+        /// Families whose refresh has not begun (RFC 7313), and those whose end is owed.
+        var owesRefresh: FamilySet = []
+        var refreshing: FamilySet = []
     }
 
     /// `seed` keys the hash tables and should differ from process to process.
@@ -72,7 +87,10 @@ package struct Speaker: ~Copyable {
     // MARK: sessions
 
     /// A session is up: the peer is owed our table and an End-of-RIB for each family.
-    package mutating func established(_ id: PeerID, _ negotiated: Negotiated, _ addresses: SessionAddresses) {
+    package mutating func established(
+        _ id: PeerID, _ negotiated: Negotiated, _ addresses: SessionAddresses, at now: Instant
+    ) {
+        resume(id, negotiated, at: now)
         guard var record = peers[id] else { return }
         record.session = Session(negotiated: negotiated, addresses: addresses, owesEndOfRIB: negotiated.families)
         peers[id] = record
@@ -100,11 +118,71 @@ package struct Speaker: ~Copyable {
         return policy
     }
 
-    /// The session is down: its paths go, and what the peer was told is void.
-    package mutating func down(_ id: PeerID) {
-        peers[id]?.session = nil
+    /// The session is down: what the peer was told is void, and its paths go, but for those that a peer which restarts
+    /// gracefully asked us to keep. With `keepsRoutes` they stay as stale ones, for its restart time at most.
+    package mutating func down(_ id: PeerID, keepsRoutes: Bool, at now: Instant) {
         rib.stopExport(to: id)
-        rib.removePaths(of: id)
+        guard let session = peers[id]?.session else { return }
+        peers[id]?.session = nil
+        peers[id]?.retained = nil
+        let restart = keepsRoutes ? session.negotiated.peerGracefulRestart : nil
+        var kept: FamilySet = []
+        for family in AddressFamily.allCases {
+            if let restart, restart.family(family) != nil {
+                // What an earlier restart left stale has had its time (RFC 4724 section 4.2).
+                rib.sweepStale(family, of: id)
+                rib.markStale(family, of: id)
+                kept.insert(FamilySet(family))
+            } else {
+                rib.removePaths(of: id, family)
+            }
+        }
+        guard let restart, !kept.isEmpty else { return }
+        let time = Duration.seconds(Int64(restart.restartTime))
+        peers[id]?.retained = Retained(
+            families: kept, deadline: now + time, restartTime: time, addresses: session.addresses)
+    }
+
+    /// The peer is back: families for which its OPEN does not say that forwarding went on lose their stale paths now,
+    /// the others keep them until End-of-RIB.
+    private mutating func resume(_ id: PeerID, _ negotiated: Negotiated, at now: Instant) {
+        guard var retained = peers[id]?.retained else { return }
+        for family in retained.families.families
+        where negotiated.peerGracefulRestart?.family(family)?.forwardingPreserved != true
+            || !negotiated.families.contains(family)
+        {
+            rib.sweepStale(family, of: id)
+            retained.families.remove(FamilySet(family))
+        }
+        retained.deadline = now + max(retained.restartTime, Self.endOfRIBPatience)
+        peers[id]?.retained = retained.families.isEmpty ? nil : retained
+    }
+
+    /// Shortest time that a peer which came back has to send its End-of-RIB.
+    private static let endOfRIBPatience = Duration.seconds(180)
+
+    /// From the last End-of-RIB to the sweep. RFC 4724 says at once; FRR 8.4 was seen to send the marker of IPv6 before
+    /// the table that it ends, and a route that goes and comes back loses packets.
+    package static let sweepGrace = Duration.seconds(2)
+
+    /// When `expireRetained` has something to do.
+    package var nextDeadline: Instant? { peers.values.compactMap(\.retained?.deadline).min() }
+
+    /// Removes stale paths whose time is over.
+    package mutating func expireRetained(at now: Instant) {
+        for (id, record) in peers {
+            guard let retained = record.retained, retained.deadline <= now else { continue }
+            for family in retained.families.families { rib.sweepStale(family, of: id) }
+            peers[id]?.retained = nil
+        }
+    }
+
+    private mutating func endOfRIB(_ family: AddressFamily, from id: PeerID, at now: Instant) {
+        peers[id]?.session?.endOfRIBReceived.insert(FamilySet(family))
+        guard let record = peers[id], let retained = record.retained,
+            record.session?.endOfRIBReceived.isSuperset(of: retained.families) == true
+        else { return }
+        peers[id]?.retained?.deadline = now + Self.sweepGrace
     }
 
     /// Applies UPDATEs of an established session, in their order.
@@ -112,7 +190,7 @@ package struct Speaker: ~Copyable {
         guard peers[id]?.session != nil else { return }
         for update in updates {
             if let family = update.endOfRIB {
-                peers[id]?.session?.endOfRIBReceived.insert(FamilySet(family))
+                endOfRIB(family, from: id, at: now)
             } else {
                 rib.apply(update, from: id, at: seconds(now))
             }
@@ -120,7 +198,23 @@ package struct Speaker: ~Copyable {
     }
 
     /// The peer asked for our table again (RFC 2918).
-    package mutating func refresh(_ family: AddressFamily, for id: PeerID) { rib.resend(family, to: id) }
+    package mutating func refresh(_ family: AddressFamily, for id: PeerID) {
+        guard let session = peers[id]?.session, session.negotiated.families.contains(family) else { return }
+        if session.negotiated.enhancedRouteRefresh {
+            peers[id]?.session?.owesRefresh.insert(FamilySet(family))
+        } else {
+            rib.resend(family, to: id)
+        }
+    }
+
+    /// The peer begins to send its table again (RFC 7313 section 4). Before its End-of-RIB that means nothing.
+    package mutating func refreshBegan(_ family: AddressFamily, from id: PeerID) {
+        guard peers[id]?.session?.endOfRIBReceived.contains(family) == true else { return }
+        rib.markStale(family, of: id)
+    }
+
+    /// The peer has sent its table again: what it did not repeat is gone.
+    package mutating func refreshEnded(_ family: AddressFamily, from id: PeerID) { rib.sweepStale(family, of: id) }
 
     // MARK: what comes out
 
@@ -135,22 +229,30 @@ package struct Speaker: ~Copyable {
     /// Whether prefixes, or an End-of-RIB, wait for `takeMessages`.
     package func hasMessages(for id: PeerID) -> Bool {
         guard let session = peers[id]?.session else { return false }
-        return !session.owesEndOfRIB.isEmpty
+        return !session.owesEndOfRIB.isEmpty || !session.owesRefresh.isEmpty || !session.refreshing.isEmpty
             || session.negotiated.families.families.contains { rib.pendingCount($0, for: id) > 0 }
     }
 
-    /// Packs UPDATEs for at most `limit` prefixes a family. Empty when the peer may be told of none of these, which does
-    /// not mean that nothing is left: see `hasMessages`. End-of-RIB follows the
+    /// Packs UPDATEs for at most `limit` prefixes a family. Empty when the peer may be told of none of these, which
+    /// does not mean that nothing is left: see `hasMessages`. End-of-RIB follows the
     /// last prefix of the first table and never overtakes one.
     package mutating func takeMessages(for id: PeerID, limit: Int) -> [UInt8] {
         guard var session = peers[id]?.session else { return [] }
         var packer = UpdatePacker(
             maximumLength: session.negotiated.decodeContext.maximumLength, fourOctetAS: session.negotiated.fourOctetAS)
         for family in session.negotiated.families.families {
+            // Never before End-of-RIB (RFC 7313 section 4).
+            if session.owesRefresh.contains(family), !session.owesEndOfRIB.contains(family) {
+                session.owesRefresh.remove(FamilySet(family))
+                session.refreshing.insert(FamilySet(family))
+                packer.routeRefresh(RouteRefresh(afi: family.afi, subtype: RouteRefresh.begin, safi: 1))
+                rib.resend(family, to: id)
+            }
             rib.flush(family, to: id, limit: limit, into: &packer)
-            if session.owesEndOfRIB.contains(family), rib.pendingCount(family, for: id) == 0 {
-                session.owesEndOfRIB.remove(FamilySet(family))
-                packer.endOfRIB(family)
+            guard rib.pendingCount(family, for: id) == 0 else { continue }
+            if session.owesEndOfRIB.remove(FamilySet(family)) != nil { packer.endOfRIB(family) }
+            if session.refreshing.remove(FamilySet(family)) != nil {
+                packer.routeRefresh(RouteRefresh(afi: family.afi, subtype: RouteRefresh.end, safi: 1))
             }
         }
         peers[id]?.session = session
@@ -169,7 +271,10 @@ package struct Speaker: ~Copyable {
 
     package func peer(_ id: PeerID) -> SpeakerPeer? { peers[id]?.peer }
 
-    package func addresses(_ id: PeerID) -> SessionAddresses? { peers[id]?.session?.addresses }
+    /// Our addresses on the peer's link, also while it restarts.
+    package func addresses(_ id: PeerID) -> SessionAddresses? {
+        peers[id].flatMap { $0.session?.addresses ?? $0.retained?.addresses }
+    }
 
     package func paths(_ query: PathQuery) -> [PathView] { rib.paths(query) }
 
@@ -198,4 +303,9 @@ extension SpeakerPeer {
             address: address, asNumber: asNumber, routerID: routerID, isExternal: isExternal, importMode: importMode,
             isClient: isClient)
     }
+}
+
+extension GracefulRestart {
+    /// What the capability says of a family.
+    func family(_ family: AddressFamily) -> Family? { families.first { $0.afi == family.afi && $0.safi == 1 } }
 }

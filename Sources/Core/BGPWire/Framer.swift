@@ -19,11 +19,19 @@ package struct Framer: Sendable {
 
     /// Octets in the longest message allowed: 4096, or 65535 once RFC 8654 was negotiated. OPEN never exceeds 4096.
     package var maximumLength: Int
+    /// Passes ROUTE-REFRESH of any length on, because RFC 7313 has an error of its own for a wrong one.
+    package var enhancedRouteRefresh = false
 
     private var buffer: [UInt8] = []
     private var start = 0
 
     package init(maximumLength: Int = 4096) { self.maximumLength = maximumLength }
+
+    /// Takes over what the OPENs agreed on, for the messages that follow them.
+    package mutating func adopt(_ context: DecodeContext) {
+        maximumLength = context.maximumLength
+        enhancedRouteRefresh = context.enhancedRouteRefresh
+    }
 
     /// Octets that were appended and not yet given out.
     package var pending: Int { buffer.count - start }
@@ -58,7 +66,7 @@ package struct Framer: Sendable {
         let (isSynchronized, length, type) = peek()
         guard isSynchronized else { return .malformed(.notSynchronized) }
         guard (header...max(maximumLength, header)).contains(length) else { return .malformed(.badLength(length)) }
-        guard let lengths = Self.lengths(of: type) else { return .malformed(.badType(type)) }
+        guard let lengths = lengths(of: type) else { return .malformed(.badType(type)) }
         guard lengths.contains(length) else { return .malformed(.badLength(length)) }
         guard pending >= length else { return .needMore }
         let body = (start + header)..<(start + length)
@@ -91,7 +99,8 @@ package struct Framer: Sendable {
         }
     }
 
-    /// Whether the next header is a NOTIFICATION's: if that is malformed, it must not be answered (RFC 4271 section 6.4).
+    /// Whether the next header is a NOTIFICATION's: if that is malformed, it must not be answered (RFC 4271 section
+    /// 6.4).
     package var isNotificationNext: Bool {
         guard pending >= Self.headerLength else { return false }
         return buffer[start..<(start + 16)].allSatisfy { $0 == 0xff } && buffer[start + 18] == MessageType.notification
@@ -101,13 +110,13 @@ package struct Framer: Sendable {
     package func copy(_ body: Range<Int>) -> [UInt8] { buffer.span.bytes.copy(body) }
 
     /// The lengths that a message of this type may have, header included (RFC 4271 section 6.1, RFC 8654 section 4).
-    private static func lengths(of type: UInt8) -> ClosedRange<Int>? {
+    private func lengths(of type: UInt8) -> ClosedRange<Int>? {
         switch type {
         case MessageType.open: 29...4096
         case MessageType.update: 23...65535
         case MessageType.notification: 21...65535
         case MessageType.keepalive: 19...19
-        case MessageType.routeRefresh: 23...23
+        case MessageType.routeRefresh: enhancedRouteRefresh ? 19...65535 : 23...23
         default: nil
         }
     }

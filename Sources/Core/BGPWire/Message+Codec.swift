@@ -12,7 +12,7 @@ extension Message {
         case MessageType.keepalive:
             guard body.isEmpty else { throw .badLength(Framer.headerLength + body.byteCount) }
             return .keepalive
-        case MessageType.routeRefresh: return .routeRefresh(try RouteRefresh.decode(body))
+        case MessageType.routeRefresh: return .routeRefresh(try RouteRefresh.decode(body, in: context))
         default: throw .badType(type)
         }
     }
@@ -30,8 +30,9 @@ extension Message {
 }
 
 extension RouteRefresh {
-    static func decode(_ body: RawSpan) throws(NotificationMessage) -> Self {
+    static func decode(_ body: RawSpan, in context: DecodeContext) throws(NotificationMessage) -> Self {
         var cursor = ByteCursor(body)
+        guard body.byteCount == 4 || !context.enhancedRouteRefresh else { throw .badRefresh(body) }
         guard cursor.remaining == 4, let afi = try? cursor.integer(UInt16.self, body),
             let subtype = try? cursor.byte(body), let safi = try? cursor.byte(body)
         else { throw .badLength(Framer.headerLength + body.byteCount) }

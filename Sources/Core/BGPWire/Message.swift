@@ -19,14 +19,18 @@ package struct DecodeContext: Sendable, Hashable {
     package var isExternal: Bool
     /// Octets in the longest message allowed: 4096, or 65535 with RFC 8654.
     package var maximumLength: Int
+    /// ROUTE-REFRESH of a wrong length is answered as RFC 7313 section 5 says: both sides announced it.
+    package var enhancedRouteRefresh: Bool
 
     package init(
-        fourOctetAS: Bool = true, families: FamilySet = .all, isExternal: Bool = true, maximumLength: Int = 4096
+        fourOctetAS: Bool = true, families: FamilySet = .all, isExternal: Bool = true, maximumLength: Int = 4096,
+        enhancedRouteRefresh: Bool = false
     ) {
         self.fourOctetAS = fourOctetAS
         self.families = families
         self.isExternal = isExternal
         self.maximumLength = maximumLength
+        self.enhancedRouteRefresh = enhancedRouteRefresh
     }
 }
 
@@ -50,6 +54,13 @@ package struct FamilySet: OptionSet, Hashable, Sendable, BitwiseCopyable {
 
 /// ROUTE-REFRESH (RFC 2918); `subtype` is reserved, or RFC 7313's demarcation.
 package struct RouteRefresh: Sendable, Hashable {
+    /// Send your routes again.
+    package static let request: UInt8 = 0
+    /// BoRR: what is not announced again before `end` is gone (RFC 7313 section 3.2).
+    package static let begin: UInt8 = 1
+    /// EoRR.
+    package static let end: UInt8 = 2
+
     package var afi: UInt16
     package var subtype: UInt8
     package var safi: UInt8

@@ -29,8 +29,30 @@ extension Capability: CustomStringConvertible {
         case .gracefulRestart(let restart): "graceful-restart \(restart)"
         case .fourOctetAS(let number): "four-octet-as \(number)"
         case .enhancedRouteRefresh: "enhanced-route-refresh"
-        case .unknown(let code, let value): "\(code) [\(FamilyText.hex(value))]"
+        case .hostName(let name): "host-name \(name)"
+        case .unknown(let code, let value): Self.text(code, value)
         }
+    }
+
+    /// Some capabilities that we only show.
+    private static let names: [UInt8: String] = [
+        4: "multiple-labels", 5: "extended-next-hop", 9: "role", 67: "dynamic", 69: "add-path",
+        71: "long-lived-graceful-restart", 75: "software-version", 77: "link-local-next-hop", 128: "old-route-refresh",
+        131: "old-multisession",
+    ]
+
+    /// `NAME (CODE) [OCTETS]`.
+    private static func text(_ code: UInt8, _ value: [UInt8]) -> String {
+        let name = names[code].map { "\($0) (\(code))" } ?? "\(code)"
+        return "\(name) [\(FamilyText.hex(value))]"
+    }
+}
+
+extension HostName: CustomStringConvertible {
+    /// Safe to print, whatever a peer sent.
+    package var description: String {
+        let text = NotificationText.printable(host)
+        return domain.isEmpty ? text : text + "." + NotificationText.printable(domain)
     }
 }
 

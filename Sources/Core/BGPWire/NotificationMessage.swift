@@ -39,6 +39,13 @@ extension NotificationMessage {
         Self(1, 2, [UInt8(truncatingIfNeeded: length >> 8), UInt8(truncatingIfNeeded: length)])
     }
 
+    /// A ROUTE-REFRESH of a wrong length; the data is the whole message (RFC 7313 section 5).
+    static func badRefresh(_ body: RawSpan) -> Self {
+        var writer = ByteWriter()
+        writer.message(MessageType.routeRefresh) { $0.append(body.copy(0..<body.byteCount)) }
+        return Self(7, 1, writer.bytes)
+    }
+
     static func badType(_ type: UInt8) -> Self { Self(1, 3, [type]) }
 
     /// A message that the state does not expect: subcode 1 in OpenSent, 2 in OpenConfirm, 3 in Established (RFC 6608).
@@ -60,6 +67,21 @@ extension NotificationMessage {
 
     /// A Cease with `hardReset` that carries the notification it stands for (RFC 8538 section 3.1).
     package static func hardReset(_ inner: Self) -> Self { Self(6, 9, [inner.code, inner.subcode] + inner.data) }
+
+    /// The notification asks for a full end: no route of the session is kept (RFC 8538 section 3).
+    package var isHardReset: Bool { code == 6 && subcode == CeaseSubcode.hardReset.rawValue }
+
+    /// What to send instead to a peer that would keep our routes over a NOTIFICATION: Cease of the kinds that mean it
+    /// stands in a hard reset (RFC 8538 section 3.1, RFC 9384).
+    package var forGracefulPeer: Self {
+        guard code == 6 else { return self }
+        switch CeaseSubcode(rawValue: subcode) {
+        case .maximumPrefixes, .administrativeShutdown, .peerDeconfigured, .administrativeReset, .bfdDown:
+            return .hardReset(self)
+        case .connectionRejected, .configurationChange, .collisionResolution, .outOfResources, .hardReset, nil:
+            return self
+        }
+    }
 
     /// Reads the body of a NOTIFICATION.
     static func decode(_ body: RawSpan) throws(NotificationMessage) -> Self {

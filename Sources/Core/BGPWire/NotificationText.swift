@@ -44,8 +44,8 @@ extension NotificationMessage: CustomStringConvertible {
 }
 
 /// The words of the registries.
-private enum NotificationText {
-    static let codes: [UInt8: (name: String, subcodes: [UInt8: String])] = [
+enum NotificationText {
+    fileprivate static let codes: [UInt8: (name: String, subcodes: [UInt8: String])] = [
         1: ("Message Header Error", header), 2: ("OPEN Message Error", open), 3: ("UPDATE Message Error", update),
         4: ("Hold Timer Expired", [:]), 5: ("Finite State Machine Error", stateMachine), 6: ("Cease", cease),
         7: ("ROUTE-REFRESH Message Error", [1: "Invalid Message Length"]), 8: ("Send Hold Timer Expired", [:]),

@@ -99,9 +99,22 @@ extension Capability {
         case 64: self = .gracefulRestart(try GracefulRestart(&value, body))
         case 65: self = .fourOctetAS(ASNumber(rawValue: try value.integer(UInt32.self, body)))
         case 70: self = .enhancedRouteRefresh
+        case 73: self = Self.hostName(try value.array(value.remaining, body))
         default: self = .unknown(code: code, value: try value.array(value.remaining, body))
         }
         guard value.isAtEnd else { throw ShortInput(need: 0, have: value.remaining) }
+    }
+
+    /// Nothing depends on a name: one with wrong lengths stays an unknown capability.
+    private static func hostName(_ value: [UInt8]) -> Self {
+        let host = value.dropFirst().prefix(Int(value.first ?? 0))
+        let rest = value.dropFirst(1 + host.count)
+        let domain = rest.dropFirst()
+        guard let hostLength = value.first, host.count == hostLength, let length = rest.first, domain.count == length
+        else {
+            return .unknown(code: 73, value: value)
+        }
+        return .hostName(HostName(host: Array(host), domain: Array(domain)))
     }
 
     /// The code of the IANA registry.
@@ -113,6 +126,7 @@ extension Capability {
         case .gracefulRestart: 64
         case .fourOctetAS: 65
         case .enhancedRouteRefresh: 70
+        case .hostName: 73
         case .unknown(let code, _): code
         }
     }
@@ -127,6 +141,12 @@ extension Capability {
         case .gracefulRestart(let restart): restart.encode(into: &value)
         case .fourOctetAS(let number): value.integer(number.rawValue)
         case .routeRefresh, .extendedMessage, .enhancedRouteRefresh: break
+        case .hostName(let name):
+            let host = name.host.prefix(253)
+            for part in [host, name.domain.prefix(253 - host.count)] {
+                value.byte(UInt8(part.count))
+                value.append(part)
+            }
         case .unknown(_, let bytes): value.append(bytes)
         }
         let bytes = value.bytes.prefix(255)

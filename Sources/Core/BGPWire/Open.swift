@@ -41,9 +41,38 @@ package enum Capability: Sendable, Hashable {
     case fourOctetAS(ASNumber)
     /// RFC 7313.
     case enhancedRouteRefresh
+    /// draft-walton-bgp-hostname-capability.
+    case hostName(HostName)
     case unknown(code: UInt8, value: [UInt8])
 
     package static func multiprotocol(_ family: AddressFamily) -> Self { .multiprotocol(afi: family.afi, safi: 1) }
+}
+
+/// The name of a speaker (draft-walton-bgp-hostname-capability): octets of UTF-8, from a peer anything.
+package struct HostName: Sendable, Hashable {
+    /// At most 64 octets when it is ours, as others cut it there.
+    package var host: [UInt8]
+    package var domain: [UInt8]
+
+    package init(host: [UInt8], domain: [UInt8]) {
+        self.host = host
+        self.domain = domain
+    }
+
+    /// What stands before the first dot is the host, the rest its domain.
+    package init(_ name: String) {
+        let parts = name.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        self.init(host: Self.cut(parts.first ?? ""), domain: Self.cut(parts.count > 1 ? parts[1] : ""))
+    }
+
+    private static func cut(_ text: Substring) -> [UInt8] {
+        var octets: [UInt8] = []
+        for character in text {
+            guard octets.count + character.utf8.count <= 64 else { break }
+            octets += character.utf8
+        }
+        return octets
+    }
 }
 
 /// The graceful restart capability (RFC 4724 section 3).

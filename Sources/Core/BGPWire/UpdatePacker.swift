@@ -85,6 +85,13 @@ package struct UpdatePacker: Sendable {
         }
     }
 
+    /// The begin or the end of a refresh, in its place between UPDATEs (RFC 7313 section 4).
+    package mutating func routeRefresh(_ refresh: RouteRefresh) {
+        var writer = ByteWriter(capacity: 23)
+        refresh.encode(into: &writer)
+        bytes += writer.bytes
+    }
+
     /// Calls `write` with runs of prefixes of at most `room` octets; returns the prefixes that are larger than that.
     private mutating func pack(
         _ prefixes: ArraySlice<Prefix>, room: Int, _ write: (inout [UInt8], ArraySlice<Prefix>, Int) -> Void

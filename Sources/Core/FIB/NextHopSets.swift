@@ -1,6 +1,7 @@
 import NetTypes
 
-/// The distinct sets of next hops that are desired, each resolved once: a node with 100,000 routes has a handful of them.
+/// The distinct sets of next hops that are desired, each resolved once: a node with 100,000 routes has a handful of
+/// them.
 struct NextHopSets: Sendable {
     /// Names a set in `Entry`s; small and comparable at once.
     typealias Handle = UInt32

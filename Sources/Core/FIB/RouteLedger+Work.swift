@@ -23,7 +23,8 @@ extension RouteLedger {
     /// When the next failed operation is due, or nil.
     package var nextRetry: Instant? { retries.next }
 
-    /// About `limit` operations that are due, oldest wish first; each must be answered by `finish` before the next call.
+    /// About `limit` operations that are due, oldest wish first; each must be answered by `finish` before the next
+    /// call.
     package mutating func nextOperations(limit: Int, at now: Instant) -> [RouteOperation] {
         for prefix in retries.popDue(at: now) { queue.append(prefix) }
         var plan = RoutePlan()

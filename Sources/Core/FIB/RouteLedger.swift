@@ -2,8 +2,8 @@ import NetTypes
 
 /// The book of the kernel's routes: what is desired, what is installed, and what is to be done about the difference.
 ///
-/// It touches nothing itself. Its owner tells it wishes, what the kernel has (a full reading, then every notification in
-/// the kernel's order) and how operations ended, and asks it for the next operations.
+/// It touches nothing itself. Its owner tells it wishes, what the kernel has (a full reading, then every notification
+/// in the kernel's order) and how operations ended, and asks it for the next operations.
 package struct RouteLedger: Sendable {
     package let settings: RouteSettings
     package private(set) var counters = FIBCounters()

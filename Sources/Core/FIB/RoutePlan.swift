@@ -37,8 +37,10 @@ package struct RoutePlan: Hashable, Sendable {
     package init() {}
 }
 
-/// What must change in the kernel so that it has `desired`. Routes of another protocol id than `owner` are never touched:
-/// `NLM_F_REPLACE` of IPv4 exchanges the first route of a place whoever made it, so it is used only where ours stands alone.
+/// What must change in the kernel so that it has `desired`. Routes of another protocol id than `owner` are never
+/// touched:
+/// `NLM_F_REPLACE` of IPv4 exchanges the first route of a place whoever made it, so it is used only where ours stands
+/// alone.
 ///
 /// `sweepStale`: whether routes of ours that nobody desires go; until the peers have converged they stay.
 package func plan(

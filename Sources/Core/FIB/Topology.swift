@@ -79,8 +79,8 @@ package struct Topology: Hashable, Sendable {
         return Set(links.flatMap(\.addresses).map(\.subnet).filter { !$0.isHost }).sorted()
     }
 
-    /// The usable interface whose connected subnet is the longest match for `gateway`; never for link-local addresses of
-    /// IPv6, which are on every link.
+    /// The usable interface whose connected subnet is the longest match for `gateway`; never for link-local addresses
+    /// of IPv6, which are on every link.
     package func interface(reaching gateway: IPAddress) -> Interface? {
         if case .v6(let address) = gateway, address.isLinkLocal { return nil }
         var best: (interface: Interface, length: UInt8)?
@@ -110,7 +110,8 @@ package struct Topology: Hashable, Sendable {
         }
     }
 
-    /// The smallest MTU of the usable interfaces that are neither loopback nor a pod's: what a pod may send. Nil without one.
+    /// The smallest MTU of the usable interfaces that are neither loopback nor a pod's: what a pod may send. Nil
+    /// without one.
     package var uplinkMTU: UInt32? {
         interfaces.lazy.filter { $0.isUsable && !$0.isLoopback && !$0.isPodLink }.map(\.mtu).min()
     }

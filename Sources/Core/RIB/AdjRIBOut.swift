@@ -4,11 +4,13 @@ import NetTypes
 /// Marks an announced handle that must be sent again.
 private let resendBit: UInt32 = 1 << 31
 
-/// What one peer was told of one family, and which prefixes wait to be looked at for it: four octets and one bit a prefix.
+/// What one peer was told of one family, and which prefixes wait to be looked at for it: four octets and one bit a
+/// prefix.
 ///
 /// No message bytes wait here: a slow peer's updates are built when it can take them, from the state as it is then.
 struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
-    /// Handle + 1 of the attributes announced, by prefix identifier; 0: not announced. The top bit asks to send it again.
+    /// Handle + 1 of the attributes announced, by prefix identifier; 0: not announced. The top bit asks to send it
+    /// again.
     private var announced: [UInt32] = []
     private var pending: [UInt32] = []
     private var pendingRead = 0

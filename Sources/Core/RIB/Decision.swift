@@ -62,8 +62,8 @@ struct Candidate: BitwiseCopyable {
     }
 }
 
-/// The decision process: elimination step by step, exactly in the RFC's order, so that MED (which only compares paths of
-/// one neighbour AS) gives the same answer whatever order the paths arrived in.
+/// The decision process: elimination step by step, exactly in the RFC's order, so that MED (which only compares paths
+/// of one neighbour AS) gives the same answer whatever order the paths arrived in.
 struct Decision {
     /// Candidates left, best first once `run` is done; the first `equalCount` are equal up to eBGP over iBGP.
     private(set) var candidates: [Candidate] = []

@@ -1,7 +1,7 @@
 import BGPWire
 import NetTypes
 
-/// A path of a prefix: 20 octets, chained from its prefix's entry.
+/// A path of a prefix: 16 octets, chained from its prefix's entry.
 struct PathEntry: BitwiseCopyable {
     var attributes: UInt32
     /// The next path of the same prefix, as index + 1; 0 ends the chain.
@@ -10,8 +10,34 @@ struct PathEntry: BitwiseCopyable {
     var received: UInt32
     var peer: PeerID
     var reject: RejectReason
+    private var marks = Marks()
+
+    private struct Marks: OptionSet, BitwiseCopyable {
+        let rawValue: UInt8
+
+        static let equal = Self(rawValue: 1)
+        static let stale = Self(rawValue: 2)
+    }
+
+    init(attributes: UInt32, next: UInt32, received: UInt32, peer: PeerID, reject: RejectReason) {
+        self.attributes = attributes
+        self.next = next
+        self.received = received
+        self.peer = peer
+        self.reject = reject
+    }
+
     /// In the ECMP set of its prefix.
-    var isEqual: Bool
+    var isEqual: Bool {
+        get { marks.contains(.equal) }
+        set { if newValue { marks.insert(.equal) } else { marks.remove(.equal) } }
+    }
+
+    /// Not announced again yet by a peer that sends its table anew.
+    var isStale: Bool {
+        get { marks.contains(.stale) }
+        set { if newValue { marks.insert(.stale) } else { marks.remove(.stale) } }
+    }
 }
 
 /// What is known of a prefix.
@@ -46,7 +72,8 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
 
     // MARK: Adj-RIB-In
 
-    /// Puts a peer's path in place of its earlier one for the prefix. `attributes` is counted by the caller for this path.
+    /// Puts a peer's path in place of its earlier one for the prefix. `attributes` is counted by the caller for this
+    /// path.
     mutating func put(
         _ key: Key, peer: PeerID, attributes: UInt32, reject: RejectReason, at seconds: UInt32,
         in context: inout Context
@@ -59,8 +86,7 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
         }
         let index = allocatePath(
             PathEntry(
-                attributes: attributes, next: entries[Int(id)].head, received: seconds, peer: peer, reject: reject,
-                isEqual: false))
+                attributes: attributes, next: entries[Int(id)].head, received: seconds, peer: peer, reject: reject))
         entries[Int(id)].head = index + 1
         counts[Int(peer.rawValue)].received += 1
         if reject != .none {
@@ -76,6 +102,10 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     ) {
         let old = paths[Int(index)]
         paths[Int(index)].received = seconds
+        if old.isStale {
+            paths[Int(index)].isStale = false
+            counts[Int(old.peer.rawValue)].stale -= 1
+        }
         if old.attributes == attributes, old.reject == reject {
             context.attributes.release(attributes)
             return
@@ -99,6 +129,23 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
         for id in entries.indices where entries[id].head != 0 { remove(UInt32(id), peer: peer, in: &context) }
     }
 
+    /// Marks all paths of a peer: those that it does not announce again are removed by `sweep`.
+    mutating func markStale(of peer: PeerID) {
+        for id in entries.indices where entries[id].head != 0 {
+            guard let index = path(of: peer, in: UInt32(id)), !paths[Int(index)].isStale else { continue }
+            paths[Int(index)].isStale = true
+            counts[Int(peer.rawValue)].stale += 1
+        }
+    }
+
+    /// Removes the paths of a peer that are still stale.
+    mutating func sweep(_ peer: PeerID, in context: inout Context) {
+        for id in entries.indices where entries[id].head != 0 {
+            guard let index = path(of: peer, in: UInt32(id)), paths[Int(index)].isStale else { continue }
+            remove(UInt32(id), peer: peer, in: &context)
+        }
+    }
+
     @discardableResult
     private mutating func remove(_ id: UInt32, peer: PeerID, in context: inout Context) -> Bool {
         var previous: UInt32?
@@ -120,6 +167,7 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     private mutating func forget(_ index: UInt32, _ path: PathEntry, of id: UInt32, in context: inout Context) {
         counts[Int(path.peer.rawValue)].received -= 1
         if path.reject != .none { counts[Int(path.peer.rawValue)].rejected -= 1 }
+        if path.isStale { counts[Int(path.peer.rawValue)].stale -= 1 }
         if entries[Int(id)].best == index + 1 {
             counts[Int(path.peer.rawValue)].best -= 1
             entries[Int(id)].best = 0
@@ -153,7 +201,8 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
 
     // MARK: decision
 
-    /// Decides for a prefix, and marks it dirty when the outcome is not what it was. `touched` is a path whose content changed.
+    /// Decides for a prefix, and marks it dirty when the outcome is not what it was. `touched` is a path whose content
+    /// changed.
     private mutating func decide(_ id: UInt32, touched: UInt32?, in context: inout Context) {
         let entry = entries[Int(id)]
         var changed = false

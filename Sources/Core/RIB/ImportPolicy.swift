@@ -14,7 +14,7 @@ package struct ImportPolicy: Sendable, Hashable {
     package var linkSubnets: [Prefix] = []
     /// Prefix lengths that a podCIDR of another node may have.
     package var ipv4Lengths: ClosedRange<UInt8> = 8...28
-    package var ipv6Lengths: ClosedRange<UInt8> = 16...122
+    package var ipv6Lengths: ClosedRange<UInt8> = 32...122
     package var allowDefault = false
     /// A next hop outside `linkSubnets` makes a path unusable; off when nothing is installed (route server).
     package var requiresConnectedNextHop = true

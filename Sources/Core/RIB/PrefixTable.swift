@@ -1,7 +1,7 @@
 /// Prefixes as dense 32-bit identifiers: a slot array with linear probing over an array of keys.
 ///
-/// Other tables (paths, what was announced to a peer) are plain arrays indexed by the identifier. Identifiers of removed
-/// prefixes are given out again, so whoever keeps one must be counted (`FamilyRIB` does).
+/// Other tables (paths, what was announced to a peer) are plain arrays indexed by the identifier. Identifiers of
+/// removed prefixes are given out again, so whoever keeps one must be counted (`FamilyRIB` does).
 struct PrefixTable<Key: PrefixKey>: ~Copyable {
     private(set) var keys: [Key] = []
     private var slots: [UInt32]

@@ -48,6 +48,8 @@ package struct PathCounts: Sendable, Hashable {
     package var rejected = 0
     /// Paths that are the best of their prefix.
     package var best = 0
+    /// Paths of a peer that restarts or sends its table again, not announced anew yet.
+    package var stale = 0
     package var accepted: Int { received - rejected }
 
     package init() {}

@@ -19,6 +19,8 @@ package struct PathView: Sendable, Hashable {
     /// Seconds since the speaker's start when the path came in.
     package let received: UInt32
     package let standing: Standing
+    /// The peer restarts and has not announced the path again yet.
+    package let isStale: Bool
 }
 
 /// Which paths a question is about.
@@ -132,7 +134,7 @@ extension FamilyRIB {
     {
         PathView(
             prefix: prefixes.keys[Int(id)].prefix, peer: path.peer, attributes: attributes, received: path.received,
-            standing: standing)
+            standing: standing, isStale: path.isStale)
     }
 
     private func standing(_ id: UInt32, _ path: PathEntry, _ context: borrowing Context) -> PathView.Standing {

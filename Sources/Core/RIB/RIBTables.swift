@@ -44,8 +44,15 @@ package struct RIBTables: ~Copyable {
 
     /// Removes all paths of a peer: its session is down.
     package mutating func removePaths(of id: PeerID) {
-        ipv4.removeAll(of: id, in: &context)
-        ipv6.removeAll(of: id, in: &context)
+        for family in AddressFamily.allCases { removePaths(of: id, family) }
+    }
+
+    /// Removes a peer's paths of one family.
+    package mutating func removePaths(of id: PeerID, _ family: AddressFamily) {
+        switch family {
+        case .ipv4: ipv4.removeAll(of: id, in: &context)
+        case .ipv6: ipv6.removeAll(of: id, in: &context)
+        }
     }
 
     /// Forgets a peer that is no longer configured.
@@ -71,6 +78,22 @@ package struct RIBTables: ~Copyable {
                 put(prefix, from: id, handle, reject, at: seconds)
             }
             context.attributes.release(handle)
+        }
+    }
+
+    /// The peer begins to send a family again: its paths are stale until it repeats them.
+    package mutating func markStale(_ family: AddressFamily, of id: PeerID) {
+        switch family {
+        case .ipv4: ipv4.markStale(of: id)
+        case .ipv6: ipv6.markStale(of: id)
+        }
+    }
+
+    /// The peer has sent all: paths that are still stale are gone.
+    package mutating func sweepStale(_ family: AddressFamily, of id: PeerID) {
+        switch family {
+        case .ipv4: ipv4.sweep(id, in: &context)
+        case .ipv6: ipv6.sweep(id, in: &context)
         }
     }
 

@@ -87,6 +87,20 @@ package final class TCPConnection: @unchecked Sendable {
         return recv(fd, &byte, 1, CInt(MSG_PEEK) | CInt(MSG_DONTWAIT)) > 0
     }
 
+    // MARK: options
+
+    /// A new key for the live connection; the peer must change its own before data stays unacknowledged too long.
+    package func setKey(_ key: TCPKey, for peer: IPAddress) throws(SystemError) {
+        guard !isCancelled else { return }
+        try TCPSocket.setKey(key, on: fd, for: peer)
+    }
+
+    /// How long sent octets may stay unacknowledged before the connection ends; nil: as long as the kernel tries.
+    package func setUserTimeout(_ time: Duration?) throws(SystemError) {
+        guard !isCancelled else { return }
+        try TCPSocket.setUserTimeout(fd, time)
+    }
+
     // MARK: writing
 
     package func send(_ bytes: [UInt8]) {

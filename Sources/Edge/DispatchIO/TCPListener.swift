@@ -6,12 +6,16 @@ import NetTypes
 /// Accepts TCP connections on a loop's queue.
 package final class TCPListener {
     private let source: any DispatchSourceRead
+    /// Open until the source's cancel handler has run.
+    private let fd: CInt
+    private var isCancelled = false
 
     /// `onAccept` gets a non-blocking descriptor that it owns, on `queue`.
     package init(
         on local: SocketAddress, queue: DispatchQueue, onAccept: @escaping (CInt, SocketAddress) -> Void
     ) throws(SystemError) {
         let fd = try TCPSocket.listen(on: local)
+        self.fd = fd
         source = DispatchSource.makeReadSource(fileDescriptor: fd, queue: queue)
         source.setEventHandler { [weak self] in
             // Drained: a Dispatch read source on Linux may not tell again of what is left.
@@ -22,7 +26,7 @@ package final class TCPListener {
                     return
                 }
                 if let remote = TCPSocket.remoteAddress(accepted) {
-                    TCPSocket.setForBGP(accepted, remote.domain)
+                    TCPSocket.setForBGP(accepted)
                     onAccept(accepted, remote)
                 } else {
                     close(accepted)
@@ -33,7 +37,28 @@ package final class TCPListener {
         source.activate()
     }
 
-    package func cancel() { source.cancel() }
+    package func cancel() {
+        isCancelled = true
+        source.cancel()
+    }
+
+    /// Where it listens; the kernel's choice for port 0.
+    package var localAddress: SocketAddress? { isCancelled ? nil : TCPSocket.localAddress(fd) }
+
+    /// From now on `peer` must sign with this key (RFC 2385), or is not heard; nil: must not sign.
+    package func setKey(_ key: TCPKey?, for peer: IPAddress) throws(SystemError) {
+        guard !isCancelled, reaches(peer) else { return }
+        if let key { try TCPSocket.setKey(key, on: fd, for: peer) } else { try TCPKey.remove(from: fd, for: peer) }
+    }
+
+    /// Calls that arrive with a lower TTL or hop limit are not even answered (RFC 5082); 0: all are.
+    package func setMinimumHopLimit(_ limit: UInt8) throws(SystemError) {
+        guard !isCancelled else { return }
+        try TCPSocket.setMinimumHopLimit(fd, CInt(limit))
+    }
+
+    /// An IPv4 listener has no place for keys of IPv6 peers, who cannot call it either.
+    private func reaches(_ peer: IPAddress) -> Bool { peer.family == .ipv4 || TCPSocket.domain(of: fd) == AF_INET6 }
 
     deinit { source.cancel() }
 

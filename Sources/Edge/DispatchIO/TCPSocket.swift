@@ -4,10 +4,15 @@ import NetTypes
 
 /// A TCP descriptor with the socket options that BGP wants. Owns nothing: whoever has the descriptor closes it.
 package enum TCPSocket {
-    /// A non-blocking socket that has begun to connect; from then on a write event tells the outcome.
-    package static func connect(to remote: SocketAddress, from local: SocketAddress?) throws(SystemError) -> CInt {
+    /// A non-blocking socket that has begun to connect; from then on a write event tells the outcome. No packet leaves
+    /// before the options and the key are set.
+    package static func connect(
+        to remote: SocketAddress, from local: SocketAddress?, options: TCPOptions = TCPOptions(), key: TCPKey? = nil
+    ) throws(SystemError) -> CInt {
         let fd = try make(remote.domain)
         do {
+            try apply(options, to: fd)
+            if let key { try setKey(key, on: fd, for: remote.address) }
             if let local {
                 _ = try check("bind to \(local.address)") { local.withSockaddr { bind(fd, $0, $1) } }
             }
@@ -31,6 +36,7 @@ package enum TCPSocket {
             if local.domain == AF_INET6 {
                 try set(fd, CInt(IPPROTO_IPV6), IPV6_V6ONLY, local.address.isUnspecified ? 0 : 1)
             }
+            try setForListening(fd)
             _ = try check("bind to \(local)") { local.withSockaddr { bind(fd, $0, $1) } }
             _ = try check("listen on \(local)") { Glibc.listen(fd, 128) }
             return fd
@@ -43,34 +49,8 @@ package enum TCPSocket {
     private static func make(_ domain: CInt) throws(SystemError) -> CInt {
         let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
         let fd = try check("socket") { socket(domain, type, 0) }
-        setForBGP(fd, domain)
+        setForBGP(fd)
         return fd
-    }
-
-    /// No delay (messages are packed already) and network-control class CS6; best effort, neither is vital.
-    package static func setForBGP(_ fd: CInt, _ domain: CInt) {
-        try? set(fd, CInt(IPPROTO_TCP), TCP_NODELAY, 1)
-        let cs6: CInt = 0xc0
-        if domain == AF_INET {
-            try? set(fd, CInt(IPPROTO_IP), IP_TOS, cs6)
-        } else {
-            try? set(fd, CInt(IPPROTO_IPV6), IPV6_TCLASS, cs6)
-        }
-    }
-
-    /// Packets of the connection leave with this hop limit: 1 keeps an external session on its link.
-    package static func setHopLimit(_ fd: CInt, _ family: AddressFamily, _ limit: CInt) throws(SystemError) {
-        switch family {
-        case .ipv4: try set(fd, CInt(IPPROTO_IP), IP_TTL, limit)
-        case .ipv6: try set(fd, CInt(IPPROTO_IPV6), IPV6_UNICAST_HOPS, limit)
-        }
-    }
-
-    private static func set(_ fd: CInt, _ level: CInt, _ name: CInt, _ value: CInt) throws(SystemError) {
-        var value = value
-        _ = try check("setsockopt \(level)/\(name)") {
-            setsockopt(fd, level, name, &value, socklen_t(MemoryLayout<CInt>.size))
-        }
     }
 
     /// The outcome of a connect that was in progress; nil: connected.

@@ -2,7 +2,8 @@ import CLinux
 import CNetlink
 import Glibc
 
-/// A raw `NETLINK_ROUTE` socket. It belongs to the network namespace of the thread that opens it, whoever uses it later.
+/// A raw `NETLINK_ROUTE` socket. It belongs to the network namespace of the thread that opens it, whoever uses it
+/// later.
 package final class NetlinkSocket {
     /// For a Dispatch source; the socket closes it.
     package let descriptor: Int32
@@ -95,7 +96,8 @@ package final class NetlinkSocket {
         try Self.check("send a netlink request") { Glibc.send(descriptor, bytes, bytes.count, 0) }
     }
 
-    /// Reads one datagram into `buffer`; nil when nothing waits. A datagram that does not fit is an error, not a short one.
+    /// Reads one datagram into `buffer`; nil when nothing waits. A datagram that does not fit is an error, not a short
+    /// one.
     package func receive(into buffer: inout [UInt8]) throws(NetlinkError) -> Int? {
         do throws(NetlinkError) {
             let count = try Self.check("read from netlink") {

@@ -76,8 +76,8 @@ enum RouteMessage {
 
     // MARK: Reading
 
-    /// Reads the body of `RTM_NEWROUTE` or `RTM_DELROUTE`. Nil for what we do not deal with: other families, cached routes,
-    /// routes for a type of service or a source.
+    /// Reads the body of `RTM_NEWROUTE` or `RTM_DELROUTE`. Nil for what we do not deal with: other families, cached
+    /// routes, routes for a type of service or a source.
     static func read(_ bytes: borrowing RawSpan, _ body: Range<Int>) -> KernelRoute? {
         let start = body.lowerBound
         guard body.count >= fixedOctets,

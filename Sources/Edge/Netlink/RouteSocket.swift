@@ -23,8 +23,8 @@ package final class RouteSocket {
     /// How many operations go into one send: larger batches are no faster and make others wait for the kernel's lock.
     package static let batchSize = 200
 
-    /// Carries out all operations, each on its own: one that fails keeps none of the others back. Returns the failures by
-    /// index. Throws when the socket itself fails; what was done is then unknown and must be read.
+    /// Carries out all operations, each on its own: one that fails keeps none of the others back. Returns the failures
+    /// by index. Throws when the socket itself fails; what was done is then unknown and must be read.
     package func apply(_ operations: [RouteOperation]) throws(NetlinkError) -> [Int: NetlinkError] {
         var failures: [Int: NetlinkError] = [:]
         var start = 0

@@ -15,7 +15,8 @@ extension Agent {
         defer { socket.close() }
         var addresses: [UInt32: [String]] = [:]
         for family in AddressFamily.allCases {
-            for route in try socket.routes(family) where route.protocolID == Self.podRouteProtocol && route.prefix.isHost {
+            for route in try socket.routes(family)
+            where route.protocolID == Self.podRouteProtocol && route.prefix.isHost {
                 for hop in route.nextHops {
                     addresses[hop.interfaceIndex, default: []].append(route.prefix.address.description)
                 }

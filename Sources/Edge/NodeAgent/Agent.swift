@@ -36,7 +36,9 @@ package actor Agent: Loop {
     private(set) var speaker: SpeakerLoop?
     private(set) var topology = Topology()
     private var control: ControlServer?
-    private var listener: TCPListener?
+    private(set) var listener: TCPListener?
+    var passwords: [PeerID: PasswordWatch] = [:]
+    var passwordTimer: LoopTimer?
     private var sweeper: PodSweeper?
     private var restart = RestartState()
 
@@ -53,7 +55,9 @@ package actor Agent: Loop {
             await startSweeper()
             await startSpeaker()
             try listen()
+            secureListener()
             for settings in configuration.bgp.peers { await startPeer(settings) }
+            readPasswords()
             await speaker?.start()
         } catch {
             await stop(reason: "it could not start")
@@ -64,10 +68,13 @@ package actor Agent: Loop {
     /// Stops, leaving every route in the kernel; with graceful restart the peers keep theirs too (RFC 4724).
     package func stop(reason: String) async {
         LogLine.stopping(reason).log(to: logger)
+        passwordTimer?.cancel()
+        passwordTimer = nil
         listener?.cancel()
         listener = nil
         let notification: NotificationMessage? =
-            configuration.bgp.gracefulRestart.enabled && configuration.fib.enabled ? nil : .cease(.administrativeShutdown)
+            configuration.bgp.gracefulRestart.enabled && configuration.fib.enabled
+            ? nil : .cease(.administrativeShutdown)
         // The kernel first: what the peers' farewell does to the tables must not reach it any more.
         await kernel?.stop()
         for peer in peers { await peer.loop.stop(notification) }
@@ -115,7 +122,8 @@ package actor Agent: Loop {
         guard let id = configuration.node.routerID ?? topology.lowestGlobalIPv4.map({ RouterID(rawValue: $0.rawValue) })
         else {
             throw StartFailure(
-                description: "no router ID: the node has no global IPv4 address; set node.routerID in the configuration")
+                description: "no router ID: the node has no global IPv4 address; set node.routerID in the configuration"
+            )
         }
         routerID = id
         if configuration.fib.enabled { enableForwarding() }
@@ -201,7 +209,9 @@ package actor Agent: Loop {
             }
         } catch {
             throw StartFailure(
-                description: "cannot listen for BGP: \(error); another speaker on this node? set bgp.listenPort or bgp.listenAddress")
+                description:
+                    "cannot listen for BGP: \(error); is another speaker running? set bgp.listenPort or listenAddress"
+            )
         }
         LogLine.listening(address.description).log(to: logger)
     }
@@ -224,17 +234,24 @@ package actor Agent: Loop {
         guard let speaker else { return }
         let id = await speaker.addPeer(settings.speakerPeer(configuration.bgp))
         let session = settings.sessionConfiguration(
-            configuration.bgp, routerID: routerID, keepsForwarding: configuration.fib.enabled)
+            configuration.bgp, routerID: routerID, hostName: configuration.node.name,
+            keepsForwarding: configuration.fib.enabled)
         let loop = PeerLoop(
-            id: id, settings: .init(configuration: session, port: settings.port, localAddress: settings.localAddress),
+            id: id,
+            settings: .init(
+                configuration: session, port: settings.port, localAddress: settings.localAddress,
+                options: settings.tcpOptions(configuration.bgp), passwordFile: settings.passwordFile),
             restart: restart, seed: .random(in: .min ... .max), speaker: speaker, logger: logger)
         await speaker.setLoop(loop, for: id)
-        peers.append(PeerHandle(settings: settings, id: id, loop: loop))
+        let peer = PeerHandle(settings: settings, id: id, loop: loop)
+        peers.append(peer)
+        readPassword(peer)
         await loop.start()
     }
 
     private func stopPeer(_ peer: PeerHandle, _ notification: NotificationMessage) async {
         await peer.loop.stop(notification)
+        forgetPassword(peer)
         await speaker?.removePeer(peer.id)
         peers.removeAll { $0.id == peer.id }
     }
@@ -264,6 +281,8 @@ package actor Agent: Loop {
             await stopPeer(peer, .cease(remains ? .configurationChange : .peerDeconfigured))
         }
         for settings in come { await startPeer(settings) }
+        secureListener()
+        readPasswords()
         LogLine.reloaded(added: come.count - changed, removed: go.count - changed, changed: changed).log(to: logger)
     }
 }

@@ -26,16 +26,18 @@ extension Configuration.PeerSettings {
 
     /// The peer as its session machine sees it. Graceful restart is only offered where forwarding outlives us.
     func sessionConfiguration(
-        _ bgp: Configuration.BGPSettings, routerID: RouterID, keepsForwarding: Bool
+        _ bgp: Configuration.BGPSettings, routerID: RouterID, hostName: String, keepsForwarding: Bool
     ) -> PeerConfiguration {
         let restart = bgp.gracefulRestart
         return PeerConfiguration(
             name: name, address: address, remoteAS: asn, localAS: bgp.asn, routerID: routerID,
             holdTime: holdTime(bgp), keepaliveTime: bgp.keepaliveTime,
+            sendHoldTime: bgp.sendHoldTime,
             families: families.reduce(into: FamilySet()) { $0.insert(FamilySet($1)) }, passive: passive,
             connectRetryTime: bgp.connectRetryTime,
             gracefulRestart: restart.enabled && keepsForwarding
-                ? .init(restartTime: UInt16(clamping: restart.restartTime.wholeSeconds)) : nil)
+                ? .init(restartTime: UInt16(clamping: restart.restartTime.wholeSeconds)) : nil,
+            hostName: hostName)
     }
 }
 
@@ -44,14 +46,15 @@ extension Configuration.BGPSettings {
     struct Timing: Equatable {
         let holdTime: Duration
         let keepaliveTime: Duration?
+        let sendHoldTime: Duration?
         let connectRetryTime: Duration
         let gracefulRestart: Configuration.GracefulRestartSettings
     }
 
     var timing: Timing {
         Timing(
-            holdTime: holdTime, keepaliveTime: keepaliveTime, connectRetryTime: connectRetryTime,
-            gracefulRestart: gracefulRestart)
+            holdTime: holdTime, keepaliveTime: keepaliveTime, sendHoldTime: sendHoldTime,
+            connectRetryTime: connectRetryTime, gracefulRestart: gracefulRestart)
     }
 }
 

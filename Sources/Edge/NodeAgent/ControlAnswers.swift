@@ -26,7 +26,8 @@ struct ControlAnswers: ControlProvider {
         let sessions = await sessions(await agent.peers)
         return StatusDocument(
             version: Version.martlet, node: configuration.node.name, routerID: "\(await agent.routerID)",
-            asn: configuration.bgp.asn.rawValue, podCIDRs: configuration.node.podCIDRs.map(\.description), pid: getpid(),
+            asn: configuration.bgp.asn.rawValue, podCIDRs: configuration.node.podCIDRs.map(\.description),
+            pid: getpid(),
             uptimeSeconds: Int((Instant.now - agent.startTime).wholeSeconds), sessions: sessions.count,
             sessionsEstablished: sessions.filter(\.isEstablished).count, libraries: Version.libraries)
     }
@@ -60,7 +61,8 @@ struct ControlAnswers: ControlProvider {
 
     private func unknownPeer(_ name: String) async -> ControlReply {
         let names = await agent.peers.map(\.settings.name).joined(separator: ", ")
-        return .error(status: 404, message: "no peer \(name) is configured; configured are: \(names.isEmpty ? "none" : names)")
+        return .error(
+            status: 404, message: "no peer \(name) is configured; configured are: \(names.isEmpty ? "none" : names)")
     }
 
     // MARK: routes
@@ -89,7 +91,8 @@ struct ControlAnswers: ControlProvider {
         let selected = query.selection.select(views, prefix: \.prefix)
         let names = Dictionary(uniqueKeysWithValues: await agent.peers.map { ($0.id, $0.settings.name) })
         let shown = selected.prefix(query.limit ?? selected.count)
-        return .routes(RoutesDocument(routes: shown.map { RouteDocument($0, names: names, at: now) }, total: selected.count))
+        return .routes(
+            RoutesDocument(routes: shown.map { RouteDocument($0, names: names, at: now) }, total: selected.count))
     }
 
     // MARK: kernel
@@ -103,7 +106,8 @@ struct ControlAnswers: ControlProvider {
         let rows = selection.select(snapshot.rows, prefix: \.prefix)
         let counters = FIBCountersDocument(
             desired: snapshot.rows.filter { $0.desired != nil || $0.isAggregate }.count,
-            installed: snapshot.rows.filter { $0.installed != nil }.count, failed: Int(clamping: snapshot.counters.failed),
+            installed: snapshot.rows.filter { $0.installed != nil }.count,
+            failed: Int(clamping: snapshot.counters.failed),
             repairs: Int(clamping: snapshot.counters.healed), resyncs: Int(clamping: snapshot.counters.readings))
         return FIBDocument(routes: rows.map { FIBRouteDocument($0, topology) }, counters: counters)
     }

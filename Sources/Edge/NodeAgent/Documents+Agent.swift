@@ -22,8 +22,8 @@ extension SessionDocument {
             lastError: status.lastError.map { SessionErrorDocument($0, at: now) }, localAddress: localAddress,
             peerRouterID: negotiated?.peerRouterID.description, passive: settings.passive,
             holdTime: Int(holdTime.wholeSeconds), keepaliveTime: Int(keepaliveTime.wholeSeconds),
-            capabilitiesSent: negotiated?.sentCapabilities.map(\.description) ?? [],
-            capabilitiesReceived: negotiated?.peerCapabilities.map(\.description) ?? [],
+            capabilitiesSent: negotiated?.sentCapabilities.map(\.rowName) ?? [],
+            capabilitiesReceived: negotiated?.peerCapabilities.map(\.rowName) ?? [],
             timers: status.timerDocuments,
             families: settings.families.map { family in
                 let summary = summaries.first { $0.family == family }
@@ -31,10 +31,18 @@ extension SessionDocument {
                     family: "\(family)-unicast", negotiated: summary != nil, received: summary?.paths.received ?? 0,
                     accepted: summary?.paths.accepted ?? 0, rejected: summary?.paths.rejected ?? 0,
                     best: summary?.paths.best ?? 0, advertised: summary?.advertised ?? 0,
-                    endOfRIBReceived: summary?.endOfRIBReceived ?? false, endOfRIBSent: summary?.endOfRIBSent ?? false)
+                    endOfRIBReceived: summary?.endOfRIBReceived ?? false, endOfRIBSent: summary?.endOfRIBSent ?? false,
+                    stale: summary?.paths.stale ?? 0)
             },
             messagesReceived: .init(status.received), messagesSent: .init(status.sent),
             establishedCount: Int(clamping: status.establishedCount), dropCount: Int(clamping: status.flaps))
+    }
+}
+
+extension Capability {
+    /// The same for both sides where both mean the same: the AS numbers stand elsewhere.
+    fileprivate var rowName: String {
+        if case .fourOctetAS = self { "four-octet-as" } else { description }
     }
 }
 
@@ -68,7 +76,8 @@ extension SessionErrorDocument {
 
 extension PeerStatus {
     var timerDocuments: [TimerDocument] {
-        [("hold", holdRemaining), ("keepalive", keepaliveRemaining), ("connectRetry", retryRemaining)].compactMap { name, left in
+        [("hold", holdRemaining), ("keepalive", keepaliveRemaining), ("connectRetry", retryRemaining)].compactMap {
+            name, left in
             left.map { TimerDocument(name: name, remainingSeconds: Int($0.wholeSeconds)) }
         }
     }
@@ -98,9 +107,11 @@ extension RouteDocument {
             prefix: view.prefix.description, peer: isLocal ? "local" : names[view.peer] ?? "removed",
             nextHop: isLocal && view.attributes.nextHop.isUnspecified ? "self" : view.attributes.nextHop.description,
             asPath: fields.asPath.description, origin: ["IGP", "EGP", "incomplete"][min(Int(fields.origin), 2)],
-            localPref: fields.localPref, med: fields.med, communities: fields.communities.map { Community(rawValue: $0).description },
-            largeCommunities: fields.largeCommunities.map(\.description), ageSeconds: Int(now - min(now, view.received)),
-            state: state, reason: reason)
+            localPref: fields.localPref, med: fields.med,
+            communities: fields.communities.map { Community(rawValue: $0).description },
+            largeCommunities: fields.largeCommunities.map(\.description),
+            ageSeconds: Int(now - min(now, view.received)),
+            state: state, reason: reason, stale: view.isStale)
     }
 }
 

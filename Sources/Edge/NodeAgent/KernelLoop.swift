@@ -8,8 +8,8 @@ import Netlink
 /// Owner of the kernel's routes: the mirror of what is installed, and the way to what is desired.
 ///
 /// All work is done in turns of a few milliseconds on the loop's queue, so that questions are answered in between. The
-/// mirror follows the kernel's notifications in the kernel's order; it is read as a whole at the start, when notifications
-/// were lost, when a link that we use went away, and every minute for safety.
+/// mirror follows the kernel's notifications in the kernel's order; it is read as a whole at the start, when
+/// notifications were lost, when a link that we use went away, and every minute for safety.
 package actor KernelLoop: Loop {
     package nonisolated let executor = LoopExecutor(label: "martlet.kernel")
     package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -39,8 +39,8 @@ package actor KernelLoop: Loop {
     var reading: (family: AddressFamily, attempts: Int)?
     var needsReading = false
     private var lastReading = Instant(nanoseconds: 0)
-    /// Whether our own operations' notifications are followed too: after a reading, or once somebody else changed routes,
-    /// they are part of a sequence of which every step counts.
+    /// Whether our own operations' notifications are followed too: after a reading, or once somebody else changed
+    /// routes, they are part of a sequence of which every step counts.
     var followsEchoes = false
     var linksChanged = false
 
@@ -61,8 +61,8 @@ package actor KernelLoop: Loop {
         timer?.cancel()
     }
 
-    /// Opens the sockets in the calling thread's network namespace, or in the one at the path `namespace`, and reads links,
-    /// addresses and routes. `onTopology` hears of later changes only.
+    /// Opens the sockets in the calling thread's network namespace, or in the one at the path `namespace`, and reads
+    /// links, addresses and routes. `onTopology` hears of later changes only.
     package func start(namespace: String? = nil) throws -> KernelStart {
         self.namespace = namespace
         let commands = try RouteSocket(namespace: namespace)
@@ -121,7 +121,8 @@ package actor KernelLoop: Loop {
         queueTurn()
     }
 
-    /// Removes every route of ours, aggregates included, and wants nothing from now on. `settled` tells when it is done.
+    /// Removes every route of ours, aggregates included, and wants nothing from now on. `settled` tells when it is
+    /// done.
     package func withdrawAll() {
         guard configuration.enabled else { return }
         inbox = []

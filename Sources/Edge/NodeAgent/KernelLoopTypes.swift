@@ -28,8 +28,8 @@ package struct KernelStart: Sendable {
     package let adoptedIPv6: Int
 }
 
-/// What the kernel loop has to tell, for the log. Where many routes meet the same fate at once, the event names the first
-/// one and counts them all.
+/// What the kernel loop has to tell, for the log. Where many routes meet the same fate at once, the event names the
+/// first one and counts them all.
 package enum KernelEvent: Sendable, Hashable {
     /// A run of work is done.
     case applied(installed: Int, replaced: Int, removed: Int)

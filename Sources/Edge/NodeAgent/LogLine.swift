@@ -14,6 +14,9 @@ enum LogLine {
     case refused(address: IPAddress, String)
     case peerState(peer: String, from: String, to: String, reason: String)
     case peerUp(peer: String, families: String, holdTime: Duration, restarted: Bool)
+    case peerAdvice(peer: String, String)
+    case password(peer: String, file: String, String)
+    case passwordChanged(peer: String, file: String)
     case peerDown(peer: String, reason: String, keepsRoutes: Bool)
     case attributeFault(peer: String, code: UInt8, remedy: String, reason: String)
     case noNextHop(peer: String, family: AddressFamily)
@@ -75,6 +78,11 @@ enum LogLine {
         case .podLinksStay(let reason):
             (.warning, "links of deleted pods stay for now; tried again every second", [("reason", reason)])
         case .peerState, .peerUp, .peerDown, .attributeFault, .noNextHop: peerContent
+        case .password(let peer, let file, let problem):
+            (.error, "problem with a password file", [("peer", peer), ("file", file), ("problem", problem)])
+        case .passwordChanged(let peer, let file):
+            (.notice, "a changed password is in use", [("peer", peer), ("file", file)])
+        case .peerAdvice, .peerState, .peerUp, .peerDown, .attributeFault, .noNextHop: peerContent
         case .kernel(let event): Self.content(event)
         }
     }
@@ -92,6 +100,8 @@ enum LogLine {
                 [("peer", peer), ("families", families), ("holdTime", "\(holdTime.wholeSeconds)s")]
                     + (restarted ? [("restarted", "true")] : [])
             )
+        case .peerAdvice(let peer, let advice):
+            (.warning, "peer is silent", [("peer", peer), ("advice", advice)])
         case .peerDown(let peer, let reason, let keepsRoutes):
             (.warning, "peer is down", [("peer", peer), ("reason", reason), ("graceful", "\(keepsRoutes)")])
         case .attributeFault(let peer, let code, let remedy, let reason):

@@ -1,20 +1,83 @@
 import BGPSession
 import DispatchIO
+import Glibc
 import NetTypes
 
 extension PeerLoop {
+    private struct ConnectFailure: Error {
+        let reason: String
+    }
+
     /// Begins to open TCP to the peer.
     func connect(_ id: ConnectionID) {
+        logAdvice()
+        do throws(ConnectFailure) {
+            addWire(id, fd: try openSocket(), connecting: true)
+        } catch {
+            // Told in a turn of its own: the machine has not finished the step that asked for the connection.
+            let reason = error.reason
+            post { $0.perform($0.machine.connectFailed(id, reason: reason, at: .now)) }
+        }
+    }
+
+    /// A socket that connects, with the peer's password and options from the first packet on.
+    private func openSocket() throws(ConnectFailure) -> CInt {
+        let key = try password()
         let remote = SocketAddress(settings.configuration.address, port: settings.port)
         let local = settings.localAddress.map { SocketAddress($0, port: 0) }
         do throws(SystemError) {
-            let fd = try TCPSocket.connect(to: remote, from: local)
-            addWire(id, fd: fd, connecting: true)
+            return try TCPSocket.connect(to: remote, from: local, options: settings.options, key: key)
         } catch {
-            // Told in a turn of its own: the machine has not finished the step that asked for the connection.
-            let reason = "\(error.call): \(error.reason.lowercased())"
-            post { $0.perform($0.machine.connectFailed(id, reason: reason, at: .now)) }
+            throw ConnectFailure(reason: "\(error.call): \(error.reason.lowercased())")
         }
+    }
+
+    /// The peer's password as it is in its file now; nil where it has none. Without the file there is no connection.
+    private func password() throws(ConnectFailure) -> TCPKey? {
+        guard let path = settings.passwordFile else { return nil }
+        do throws(TCPKey.Problem) {
+            return try TCPKey(file: path)
+        } catch {
+            throw ConnectFailure(reason: "\(path) \(error)")
+        }
+    }
+
+    /// Gives an accepted connection what the peer's connections must have; closes it where that fails. The listener's
+    /// key is not enough: the peer may have called before there was one.
+    func secure(_ fd: CInt) -> Bool {
+        let reason: String
+        do throws(ConnectFailure) {
+            let key = try password()
+            do throws(SystemError) {
+                try TCPSocket.apply(settings.options, to: fd)
+                if let key { try TCPSocket.setKey(key, on: fd, for: settings.configuration.address) }
+                return true
+            } catch {
+                reason = error.description
+            }
+        } catch {
+            reason = error.reason
+        }
+        LogLine.refused(address: settings.configuration.address, reason).log(to: logger)
+        close(fd)
+        return false
+    }
+
+    /// The password file has changed: live connections go on with the new one.
+    func changeKey() {
+        guard let key = try? password() else { return }
+        for wire in wires.values {
+            do throws(SystemError) {
+                try wire.connection.setKey(key, for: settings.configuration.address)
+            } catch {
+                LogLine.setting("the TCP MD5 key of \(name)", failed: error.description).log(to: logger)
+            }
+        }
+    }
+
+    /// What the peer does not acknowledge ends the connection when its silence would.
+    func useHoldTime(_ holdTime: Duration, of id: ConnectionID) {
+        try? wires[id]?.connection.setUserTimeout(holdTime == .zero ? nil : holdTime)
     }
 
     /// Puts a descriptor under the loop's sources.

@@ -21,6 +21,9 @@ actor PeerLoop: Loop {
     let logger: Logger
     var machine: Peer
     var wires: [ConnectionID: Wire] = [:]
+    var silence = SilenceWatch()
+    /// What the log said last of a silent peer.
+    var lastAdvice: String?
     /// The connection that carries the session.
     var session: ConnectionID?
     private var timer: LoopTimer?
@@ -35,17 +38,36 @@ actor PeerLoop: Loop {
         var configuration: PeerConfiguration
         var port: UInt16
         var localAddress: IPAddress?
+        var options = TCPOptions()
+        /// The file with the TCP MD5 password; nil: the session has none.
+        var passwordFile: String?
     }
 
     /// A TCP connection with the framing of its stream.
     final class Wire {
         let connection: TCPConnection
         var framer = Framer()
+        /// Octets given to the connection, and how many of them the peer's side had taken at the last look.
+        private var queued = 0
+        private var taken = 0
 
         init(_ connection: TCPConnection) { self.connection = connection }
+
+        func send(_ bytes: [UInt8]) {
+            queued += bytes.count
+            connection.send(bytes)
+        }
+
+        /// Whether TCP has taken octets since the last call, or has none to take: the peer reads.
+        func hasProgressed() -> Bool {
+            let backlog = connection.backlog
+            defer { taken = queued - backlog }
+            return backlog == 0 || queued - backlog > taken
+        }
     }
 
-    init(id: PeerID, settings: PeerSettings, restart: RestartState, seed: UInt64, speaker: SpeakerLoop, logger: Logger) {
+    init(id: PeerID, settings: PeerSettings, restart: RestartState, seed: UInt64, speaker: SpeakerLoop, logger: Logger)
+    {
         executor = LoopExecutor(label: "martlet.peer.\(settings.configuration.name)")
         self.id = id
         self.settings = settings
@@ -61,10 +83,12 @@ actor PeerLoop: Loop {
 
     func start() {
         timer = LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.tick() } }
+        silence.restart(.read(), at: .now)
         perform(machine.start(at: .now))
     }
 
-    /// Ends the session: with `notification`, or with nil by closing TCP only, which lets a graceful restart keep routes.
+    /// Ends the session: with `notification`, or with nil by closing TCP only, which lets a graceful restart keep
+    /// routes.
     func stop(_ notification: NotificationMessage?) {
         perform(machine.stop(notification, at: .now))
         timer?.cancel()
@@ -76,19 +100,20 @@ actor PeerLoop: Loop {
 
     /// The peer has connected to our port.
     func accept(_ fd: CInt) {
+        guard secure(fd) else { return }
         let (connection, actions) = machine.accepted(at: .now)
         addWire(connection, fd: fd, connecting: false)
         perform(actions)
     }
 
-    func status() -> PeerStatus { machine.status(at: .now) }
-
     /// Our address and port of the session.
     var localAddress: SocketAddress? { session.flatMap { wires[$0] }?.connection.localAddress }
 
     private func tick() {
-        let unread = session.flatMap { wires[$0] }?.connection.hasUnreadInput ?? false
-        perform(machine.tick(at: .now, unreadInput: unread))
+        let now = Instant.now
+        let wire = session.flatMap { wires[$0] }
+        if let session, let wire, wire.hasProgressed() { machine.sendProgress(on: session, at: now) }
+        perform(machine.tick(at: now, unreadInput: wire?.connection.hasUnreadInput ?? false))
     }
 
     // MARK: the machine's actions
@@ -116,7 +141,7 @@ actor PeerLoop: Loop {
             guard let wire = wires[connection] else { return }
             var writer = ByteWriter(capacity: 64)
             message.encode(into: &writer, in: machine.decodeContext(on: connection))
-            wire.connection.send(writer.bytes)
+            wire.send(writer.bytes)
         case .close(let connection):
             wires.removeValue(forKey: connection)?.connection.close()
         case .established(let connection, let negotiated): established(connection, negotiated)
@@ -124,6 +149,8 @@ actor PeerLoop: Loop {
             batch.append(update)
             deliverBatch()
         case .refresh(let family): speaker.post { [id] in $0.refresh(family, for: id) }
+        case .refreshBegan(let family): speaker.post { [id] in $0.refreshBegan(family, from: id) }
+        case .refreshEnded(let family): speaker.post { [id] in $0.refreshEnded(family, from: id) }
         case .down(let reason): down(reason)
         case .stateChanged(let from, let to, let reason):
             LogLine.peerState(peer: name, from: "\(from)", to: "\(to)", reason: reason).log(to: logger)
@@ -132,6 +159,8 @@ actor PeerLoop: Loop {
 
     private func established(_ connection: ConnectionID, _ negotiated: Negotiated) {
         session = connection
+        lastAdvice = nil
+        useHoldTime(negotiated.holdTime, of: connection)
         batchesInFlight = 0
         isPaused = false
         let families = negotiated.families.families.map { "\($0)-unicast" }.joined(separator: ",")
@@ -145,9 +174,10 @@ actor PeerLoop: Loop {
 
     private func down(_ reason: DownReason) {
         session = nil
+        silence.restart(.read(), at: .now)
         batch = []
         LogLine.peerDown(peer: name, reason: reason.text, keepsRoutes: reason.keepsRoutes).log(to: logger)
-        speaker.post { [id] in $0.down(id) }
+        speaker.post { [id] in $0.down(id, keepsRoutes: reason.keepsRoutes) }
     }
 
     // MARK: bytes in
@@ -158,13 +188,14 @@ actor PeerLoop: Loop {
         let now = Instant.now
         wire.framer.append(bytes)
         while wires[connection] != nil {
+            let context = machine.decodeContext(on: connection)
+            wire.framer.adopt(context)
             switch wire.framer.next() {
             case .needMore: return deliverBatch()
             case .malformed(let notification):
                 guard !wire.framer.isNotificationNext else { return hangUp(on: connection, at: now) }
                 return refuse(notification, on: connection, at: now)
             case .message(let type, let body):
-                let context = machine.decodeContext(on: connection)
                 do throws(NotificationMessage) {
                     handle(try wire.framer.decode(type: type, body: body, in: context), on: connection, at: now)
                 } catch {
@@ -233,7 +264,7 @@ actor PeerLoop: Loop {
     func send(_ bytes: [UInt8], on connection: ConnectionID, messages: Int) {
         guard connection == session, let wire = wires[connection] else { return }
         machine.countSentUpdates(messages)
-        wire.connection.send(bytes)
+        wire.send(bytes)
         if !wire.connection.isFull { speaker.post { [id] in $0.peerIsWritable(id, connection) } }
     }
 

@@ -25,7 +25,11 @@ actor SpeakerLoop: Loop {
     /// All peers are added: from now on it makes sense to ask whether they have converged.
     private var isStarted = false
     private var isConverged = false
-    private var deferralTimer: LoopTimer?
+    /// Every peer has sent End-of-RIB; the sweep follows after a moment.
+    private var isComplete = false
+    private var timer: LoopTimer?
+    /// When the deferral ends.
+    private var deadline: Instant?
     private let deferralTime: Duration
 
     /// The way to an established peer.
@@ -39,7 +43,8 @@ actor SpeakerLoop: Loop {
 
     /// `kernel` nil: nothing is installed (route server).
     init(
-        policy: ImportPolicy, maximumPaths: Int, deferralTime: Duration, kernel: KernelLoop?, seed: UInt64, logger: Logger
+        policy: ImportPolicy, maximumPaths: Int, deferralTime: Duration, kernel: KernelLoop?, seed: UInt64,
+        logger: Logger
     ) {
         speaker = Speaker(policy: policy, maximumPaths: maximumPaths, seed: seed, at: .now)
         self.kernel = kernel
@@ -51,18 +56,24 @@ actor SpeakerLoop: Loop {
 
     /// Starts the deferral: stale routes wait for the peers until it is over (RFC 4724 section 4.1).
     func start() {
-        let timer = LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.converge(byDeadline: true) } }
-        timer.arm(.now + deferralTime, at: .now)
-        deferralTimer = timer
+        deadline = .now + deferralTime
+        timer = LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.tick() } }
         isStarted = true
+        wake()
+    }
+
+    private func tick() {
+        let now = Instant.now
+        speaker.expireRetained(at: now)
+        if !isConverged, let deadline, deadline <= now { converge(byDeadline: !isComplete) }
         wake()
     }
 
     /// Ends the deferral, and lets go of the peers' loops, which hold this one.
     func stop() {
         isConverged = true
-        deferralTimer?.cancel()
-        deferralTimer = nil
+        timer?.cancel()
+        timer = nil
         loops = [:]
         outputs = [:]
     }
@@ -107,7 +118,7 @@ actor SpeakerLoop: Loop {
     func established(_ id: PeerID, _ connection: ConnectionID, _ negotiated: Negotiated, local: SocketAddress?) {
         guard speaker.peer(id) != nil else { return }
         let addresses = topology.sessionAddresses(local?.address)
-        speaker.established(id, negotiated, addresses)
+        speaker.established(id, negotiated, addresses, at: .now)
         outputs[id] = Output(connection: connection, local: local?.address)
         for summary in speaker.summaries(id) where summary.obstacle != nil {
             LogLine.noNextHop(peer: speaker.peer(id)?.name ?? "", family: summary.family).log(to: logger)
@@ -115,9 +126,9 @@ actor SpeakerLoop: Loop {
         wake()
     }
 
-    func down(_ id: PeerID) {
+    func down(_ id: PeerID, keepsRoutes: Bool) {
         outputs[id] = nil
-        speaker.down(id)
+        speaker.down(id, keepsRoutes: keepsRoutes, at: .now)
         wake()
     }
 
@@ -129,6 +140,13 @@ actor SpeakerLoop: Loop {
 
     func refresh(_ family: AddressFamily, for id: PeerID) {
         speaker.refresh(family, for: id)
+        wake()
+    }
+
+    func refreshBegan(_ family: AddressFamily, from id: PeerID) { speaker.refreshBegan(family, from: id) }
+
+    func refreshEnded(_ family: AddressFamily, from id: PeerID) {
+        speaker.refreshEnded(family, from: id)
         wake()
     }
 
@@ -157,7 +175,8 @@ actor SpeakerLoop: Loop {
         for (id, output) in outputs where output.isWritable {
             let bytes = speaker.takeMessages(for: id, limit: Self.prefixesPerTurn)
             guard !bytes.isEmpty else {
-                // Prefixes that the peer may not be told of make no bytes: others, or End-of-RIB, still wait behind them.
+                // Prefixes that the peer may not be told of make no bytes: others, or End-of-RIB, still wait behind
+                // them.
                 isBusy = isBusy || speaker.hasMessages(for: id)
                 continue
             }
@@ -166,7 +185,11 @@ actor SpeakerLoop: Loop {
             loops[id]?.post { $0.send(bytes, on: connection, messages: count) }
             isBusy = true
         }
-        if isStarted, !isConverged, speaker.isConverged { converge(byDeadline: false) }
+        if isStarted, !isConverged, !isComplete, speaker.isConverged {
+            isComplete = true
+            deadline = .now + Speaker.sweepGrace
+        }
+        timer?.arm([deadline, speaker.nextDeadline].compactMap { $0 }.min(), at: .now)
         if isBusy { wake() }
     }
 
@@ -193,8 +216,7 @@ actor SpeakerLoop: Loop {
     private func converge(byDeadline: Bool) {
         guard !isConverged else { return }
         isConverged = true
-        deferralTimer?.cancel()
-        deferralTimer = nil
+        deadline = nil
         LogLine.converged(byDeadline: byDeadline).log(to: logger)
         kernel?.post { $0.converged() }
         for loop in loops.values { loop.post { $0.restartIsOver() } }

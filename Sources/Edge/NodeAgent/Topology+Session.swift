@@ -7,7 +7,10 @@ extension Topology {
     func sessionAddresses(_ local: IPAddress?) -> SessionAddresses {
         guard let local,
             let interface = interfaces.first(where: { $0.addresses.contains { $0.address == local } })
-        else { return SessionAddresses(ipv4: local?.family == .ipv4 ? local : nil, ipv6: local?.family == .ipv6 ? local : nil) }
+        else {
+            return SessionAddresses(
+                ipv4: local?.family == .ipv4 ? local : nil, ipv6: local?.family == .ipv6 ? local : nil)
+        }
         var result = SessionAddresses(interface: interface.name)
         for entry in interface.addresses {
             switch entry.address {

@@ -13,15 +13,20 @@ extension Configuration {
         let asn: ASNumber?
         let holdTime: Duration
         let keepaliveTime: Duration?
+        let sendHoldTime: Duration?
         let listenPort: UInt16
         let listenAddress: IPAddress?
         let fibEnabled: Bool
+        /// What is wrong with a password file.
+        let inspect: (String) -> [String]
     }
 
     /// A number that stands in for a wrong or missing one, so that the rest can be read; such a file is refused anyway.
     private static let placeholder = ASNumber(rawValue: 0)
 
-    static func bgp(_ section: ConfigurationSection, fibEnabled: Bool) -> LocatedBGP {
+    static func bgp(
+        _ section: ConfigurationSection, fibEnabled: Bool, inspect: @escaping (String) -> [String]
+    ) -> LocatedBGP {
         var section = section
         let asn = section.required("asn", ConfigurationValue.asnWords, ConfigurationValue.asn)
         let listenPort = section.value(
@@ -31,23 +36,26 @@ extension Configuration {
         let holdTime = section.value("holdTime", ConfigurationValue.holdTimeWords, ConfigurationValue.holdTime)
         let keepalive = section.value(
             "keepaliveTime", "whole seconds from 1s to 21845s", ConfigurationValue.seconds(1...21845))
+        let sendHold = section.value(
+            "sendHoldTime", ConfigurationValue.sendHoldTimeWords, ConfigurationValue.sendHoldTime)
         let retry = section.value(
             "connectRetryTime", "whole seconds from 1s to 3600s", ConfigurationValue.seconds(1...3600))
         let gracefulRestart = gracefulRestart(section.section("gracefulRestart"))
         let clusterID = section.value("clusterID", "an IPv4 address such as 192.0.2.10", ConfigurationValue.routerID)
         let context = PeerContext(
             asn: asn?.value, holdTime: holdTime?.value ?? .seconds(90), keepaliveTime: keepalive?.value,
-            listenPort: listenPort?.value ?? 179, listenAddress: listenAddress?.value, fibEnabled: fibEnabled)
+            sendHoldTime: sendHold?.value, listenPort: listenPort?.value ?? 179, listenAddress: listenAddress?.value,
+            fibEnabled: fibEnabled, inspect: inspect)
         let peers = section.sections("peers").compactMap { peer($0, context) }
         section.finish()
         if let keepalive { check(keepalive: keepalive, context, section) }
+        if let sendHold { check(sendHold: sendHold, peers.map(\.settings), context, section) }
         checkDuplicates(peers, section.problems)
         let settings = BGPSettings(
             asn: asn?.value ?? placeholder, listenPort: context.listenPort, listenAddress: context.listenAddress,
             holdTime: context.holdTime, keepaliveTime: context.keepaliveTime,
-            connectRetryTime: retry?.value ?? .seconds(5), gracefulRestart: gracefulRestart,
-            clusterID: clusterID?.value,
-            peers: peers.map(\.settings))
+            sendHoldTime: context.sendHoldTime, connectRetryTime: retry?.value ?? .seconds(5),
+            gracefulRestart: gracefulRestart, clusterID: clusterID?.value, peers: peers.map(\.settings))
         return LocatedBGP(settings: settings, peerMarks: peers.map(\.addressMark))
     }
 
@@ -62,6 +70,17 @@ extension Configuration {
         return GracefulRestartSettings(
             enabled: enabled?.value ?? true, restartTime: restart?.value ?? .seconds(120),
             deferralTime: deferral?.value ?? .seconds(30))
+    }
+
+    private static func check(
+        sendHold: Located<Duration>, _ peers: [PeerSettings], _ context: PeerContext, _ section: ConfigurationSection
+    ) {
+        let longest = peers.reduce(context.holdTime) { max($0, $1.holdTime ?? .zero) }
+        guard sendHold.value != .zero, sendHold.value <= longest else { return }
+        section.problems.error(
+            sendHold.mark,
+            "bgp.sendHoldTime must be longer than every hold time (\(longest.wholeSeconds)s); remove it to use eight"
+                + " minutes, or twice the hold time when that is more")
     }
 
     private static func check(keepalive: Located<Duration>, _ context: PeerContext, _ section: ConfigurationSection) {
@@ -84,8 +103,7 @@ extension Configuration {
 
     /// Keys that later versions know. None may be passed over: each would leave the operator with a false belief.
     private static let unsupportedPeerKeys = [
-        "password": "remove it: the session would run without a password",
-        "passwordFile": "remove it: the session would run without a password",
+        "password": "write the password into a file that only root can read, and its path as passwordFile",
         "bfd": "remove it: a dead peer is found by the hold time only",
         "interface": "remove it and write the peer's address",
         "defaultGateway": "remove it and write the peer's address",
@@ -109,6 +127,8 @@ extension Configuration {
         let port = section.value("port", "a TCP port from 1 to 65535", ConfigurationValue.integer(1...UInt16.max))
         let holdTime = section.value("holdTime", ConfigurationValue.holdTimeWords, ConfigurationValue.holdTime)
         let local = section.value("localAddress", ConfigurationValue.addressWords, ConfigurationValue.address)
+        let passwordFile = passwordFile(&section, inspect: context.inspect)
+        let reach = reach(&section)
         let importPolicy: Located<ImportPolicy>? = section.value(
             "import", ConfigurationValue.words(ImportPolicy.self), ConfigurationValue.choice)
         let exportPolicy: Located<ExportPolicy>? = section.value(
@@ -119,7 +139,8 @@ extension Configuration {
         let peer = PeerSettings(
             name: name?.value ?? address.value.description, address: address.value, asn: asn?.value ?? placeholder,
             families: families, passive: passive?.value ?? false, port: port?.value ?? 179, holdTime: holdTime?.value,
-            localAddress: local?.value, importPolicy: importPolicy?.value ?? .cluster,
+            localAddress: local?.value, passwordFile: passwordFile, reach: reach,
+            importPolicy: importPolicy?.value ?? .cluster,
             exportPolicy: exportPolicy?.value ?? .own, routeReflectorClient: client?.value ?? false)
         checkAddresses(peer, address.mark, local?.mark, context, problems)
         checkPolicies(peer, importPolicy?.mark, exportPolicy?.mark, context, problems)

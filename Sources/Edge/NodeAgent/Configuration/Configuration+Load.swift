@@ -6,12 +6,13 @@ extension Configuration {
     /// The default place of the file.
     package static let defaultPath = "/etc/martlet/martletd.yaml"
 
-    /// Reads the text of a configuration; `file` only names it in problems, `hostname` is the default of `node.name`.
+    /// Reads the text of a configuration; `file` only names it in problems, `hostname` is the default of `node.name`,
+    /// `inspect` tells what is wrong with a password file.
     ///
     /// All problems are found in one go, in the order of the file. With an error among them there is no configuration;
     /// with warnings only, there is.
     package static func load(
-        text: String, file: String, hostname: String
+        text: String, file: String, hostname: String, inspect: @escaping (String) -> [String] = { _ in [] }
     ) -> (configuration: Configuration?, problems: [ConfigurationProblem]) {
         let problems = ProblemCollector(file: file)
         let (root, faults) = YAMLParser.parse(text)
@@ -22,7 +23,7 @@ extension Configuration {
         let section = ConfigurationSection(
             root ?? YAMLNode(content: .mapping([]), mark: .start), path: "", problems: problems)
         guard !section.isWrongKind else { return (nil, problems.sorted) }
-        let configuration = read(section, hostname: hostname)
+        let configuration = read(section, hostname: hostname, inspect: inspect)
         return (problems.hasErrors ? nil : configuration, problems.sorted)
     }
 
@@ -31,7 +32,7 @@ extension Configuration {
         path: String, hostname: String
     ) -> (configuration: Configuration?, problems: [ConfigurationProblem]) {
         do throws(ConfigurationFileError) {
-            return load(text: try contents(path: path), file: path, hostname: hostname)
+            return load(text: try contents(path: path), file: path, hostname: hostname, inspect: passwordFileProblems)
         } catch {
             let problems = ProblemCollector(file: path)
             problems.error(.start, error.message)
@@ -86,13 +87,15 @@ extension Configuration {
 
 extension Configuration {
     /// The whole file. Keys are read even after a fault, so that all faults are found.
-    private static func read(_ file: ConfigurationSection, hostname: String) -> Configuration {
+    private static func read(
+        _ file: ConfigurationSection, hostname: String, inspect: @escaping (String) -> [String]
+    ) -> Configuration {
         var file = file
         let node = node(file.section("node"), hostname: hostname)
         let clusterCIDRs = file.list("clusterCIDRs", ConfigurationValue.prefixWords, ConfigurationValue.prefix) ?? []
         let fib = fib(file.section("fib"))
         let imports = imports(file.section("import"))
-        let bgp = bgp(file.section("bgp"), fibEnabled: fib.enabled)
+        let bgp = bgp(file.section("bgp"), fibEnabled: fib.enabled, inspect: inspect)
         let control = control(file.section("control"), node: node)
         let log = log(file.section("log"))
         file.finish(unsupported: ["metrics": "remove it: metrics are not served by this version"])

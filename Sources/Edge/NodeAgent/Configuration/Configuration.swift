@@ -43,6 +43,9 @@ package struct Configuration: Sendable, Equatable {
         package var holdTime: Duration
         /// Proposed interval of KEEPALIVEs; nil: a third of the negotiated hold time.
         package var keepaliveTime: Duration?
+        /// How long a peer may take nothing of ours (RFC 9687); zero: for ever; nil: the greater of eight minutes and
+        /// twice the negotiated hold time.
+        package var sendHoldTime: Duration?
         /// Wait between attempts to connect.
         package var connectRetryTime: Duration
         /// Graceful restart (RFC 4724).
@@ -81,6 +84,10 @@ package struct Configuration: Sendable, Equatable {
         package var holdTime: Duration?
         /// Our address of the session; nil: what the kernel chooses.
         package var localAddress: IPAddress?
+        /// Absolute path of the file with the TCP MD5 password (RFC 2385); nil: the session has none.
+        package var passwordFile: String?
+        /// How far away the peer may be.
+        package var reach: Reach
         /// What is taken from the peer.
         package var importPolicy: ImportPolicy
         /// What is announced to the peer.

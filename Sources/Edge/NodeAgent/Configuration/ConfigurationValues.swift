@@ -41,6 +41,11 @@ enum ConfigurationValue {
     /// Zero, or whole seconds that RFC 4271 section 4.2 allows.
     static func holdTime(_ text: String) -> Duration? { text == "0" || text == "0s" ? .zero : seconds(3...65535)(text) }
 
+    static func sendHoldTime(_ text: String) -> Duration? {
+        text == "0" || text == "0s" ? .zero : seconds(4...131_070)(text)
+    }
+
+    static let sendHoldTimeWords = "0 for no limit, or whole seconds from 4s to 131070s"
     static let holdTimeWords = "0 for none, or whole seconds from 3s to 65535s"
 
     static func integer<Number: FixedWidthInteger>(_ range: ClosedRange<Number>) -> (String) -> Number? {

@@ -1,0 +1,143 @@
+import CLinux
+import Glibc
+import NetTypes
+
+/// The password of a TCP MD5 session (RFC 2385), read from a file straight into a page of its own that core dumps leave
+/// out and that is wiped when the key is let go. Nothing prints it: there is no way to its octets from outside.
+package final class TCPKey: CustomReflectable {
+    /// Octets that the kernel takes.
+    package static let lengths = 1...Int(TCP_MD5SIG_MAXKEYLEN)
+
+    /// Why a file gives no key; the words name no content.
+    package enum Problem: Error, Hashable, Sendable, CustomStringConvertible {
+        case unreadable(SystemError)
+        case notAFile
+        case empty
+        case tooLong
+
+        package var description: String {
+            switch self {
+            case .unreadable(let error): "cannot be read: \(error.reason)"
+            case .notAFile: "is not a regular file"
+            case .empty: "is empty; write the password into it"
+            case .tooLong: "has more than \(TCPKey.lengths.upperBound) octets; TCP MD5 takes no longer password"
+            }
+        }
+    }
+
+    /// Tells one state of a file from another, without its content.
+    package struct Stamp: Hashable, Sendable {
+        private let device, inode: UInt64
+        private let size: Int64
+        private let modified, changed: Int64
+        /// The permission bits.
+        package let mode: UInt32
+
+        /// Whether users that are neither the owner nor of the group may read the file.
+        package var isReadableByOthers: Bool { mode & 0o004 != 0 }
+
+        /// nil: there is no such file.
+        package init?(file path: String) {
+            var status = stat()
+            guard stat(path, &status) == 0 else { return nil }
+            (device, inode) = (UInt64(status.st_dev), UInt64(status.st_ino))
+            (size, mode) = (Int64(status.st_size), UInt32(status.st_mode) & 0o7777)
+            modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+            changed = Int64(status.st_ctim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_ctim.tv_nsec)
+        }
+    }
+
+    private static let pageSize = 4096
+
+    private let page: UnsafeMutableRawBufferPointer
+    /// In the page: what the kernel wants, with the password.
+    private let signature: UnsafeMutablePointer<tcp_md5sig>
+
+    /// Reads 1...80 octets; one newline at the end is not part of the password.
+    package init(file path: String) throws(Problem) {
+        let base: UnsafeMutableRawPointer
+        do throws(SystemError) {
+            base = try Self.makePage()
+        } catch {
+            throw .unreadable(error)
+        }
+        page = UnsafeMutableRawBufferPointer(start: base, count: Self.pageSize)
+        signature = base.bindMemory(to: tcp_md5sig.self, capacity: 1)
+        let text = UnsafeMutableRawBufferPointer(rebasing: page[MemoryLayout<tcp_md5sig>.stride...])
+        // From here on a throw runs `deinit`.
+        let length = try Self.read(path, into: text)
+        signature.pointee.tcpm_keylen = UInt16(clamping: length)
+        withUnsafeMutableBytes(of: &signature.pointee.tcpm_key) {
+            $0.copyBytes(from: text.prefix(min(length, $0.count)))
+        }
+    }
+
+    deinit { Self.wipe(page) }
+
+    package var customMirror: Mirror { Mirror(self, children: []) }
+
+    private static func makePage() throws(SystemError) -> UnsafeMutableRawPointer {
+        let address = mmap(nil, pageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let address, address != MAP_FAILED else { throw SystemError("mmap") }
+        // Best effort: a limit on locked memory must not keep a session down.
+        madvise(address, pageSize, CInt(MADV_DONTDUMP))
+        mlock(address, pageSize)
+        return address
+    }
+
+    private static func wipe(_ page: UnsafeMutableRawBufferPointer) {
+        guard let address = page.baseAddress else { return }
+        explicit_bzero(address, page.count)
+        munmap(address, page.count)
+    }
+
+    private static func read(_ path: String, into target: UnsafeMutableRawBufferPointer) throws(Problem) -> Int {
+        // Not blocking: opening a pipe would otherwise wait for its writer.
+        let fd = clinux_open(path, O_RDONLY | O_NONBLOCK, 0)
+        guard fd >= 0 else { throw .unreadable(SystemError("open")) }
+        defer { close(fd) }
+        var status = stat()
+        guard fstat(fd, &status) == 0 else { throw .unreadable(SystemError("stat")) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .notAFile }
+        var length = 0
+        while length < target.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: target[length...])
+            let count = Glibc.read(fd, rest.baseAddress, rest.count)
+            if count == 0 { break }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw .unreadable(SystemError("read")) }
+            length += count
+        }
+        if length > 0, target[length - 1] == UInt8(ascii: "\n") { length -= 1 }
+        if length > 0, target[length - 1] == UInt8(ascii: "\r") { length -= 1 }
+        guard length > 0 else { throw .empty }
+        guard lengths.contains(length) else { throw .tooLong }
+        return length
+    }
+
+    /// Signs and checks what `fd` exchanges with `peer`, or what a listening `fd` will; replaces an earlier key.
+    func set(on fd: CInt, for peer: IPAddress) throws(SystemError) {
+        try Self.set(signature, on: fd, for: peer)
+    }
+
+    /// Takes the key for `peer` away from `fd`; fine when it has none.
+    static func remove(from fd: CInt, for peer: IPAddress) throws(SystemError) {
+        var none = tcp_md5sig()
+        do throws(SystemError) {
+            try set(&none, on: fd, for: peer)
+        } catch {
+            if error.code != ENOENT { throw error }
+        }
+    }
+
+    private static func set(
+        _ signature: UnsafeMutablePointer<tcp_md5sig>, on fd: CInt, for peer: IPAddress
+    ) throws(SystemError) {
+        withUnsafeMutableBytes(of: &signature.pointee.tcpm_addr) { target in
+            TCPSocket.sockaddrBytes(of: peer, on: fd) { target.copyBytes(from: $0) }
+        }
+        _ = try check("set the TCP MD5 key for \(peer)") {
+            setsockopt(fd, CInt(IPPROTO_TCP), TCP_MD5SIG, signature, socklen_t(MemoryLayout<tcp_md5sig>.size))
+        }
+    }
+}
