@@ -77,7 +77,6 @@ enum LogLine {
         case .podLinksDeleted(let count): (.debug, "links of deleted pods are gone", [("count", "\(count)")])
         case .podLinksStay(let reason):
             (.warning, "links of deleted pods stay for now; tried again every second", [("reason", reason)])
-        case .peerState, .peerUp, .peerDown, .attributeFault, .noNextHop: peerContent
         case .password(let peer, let file, let problem):
             (.error, "problem with a password file", [("peer", peer), ("file", file), ("problem", problem)])
         case .passwordChanged(let peer, let file):
