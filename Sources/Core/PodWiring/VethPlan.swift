@@ -13,7 +13,7 @@ package enum PodLink {
     /// Link group (IFLA_GROUP) of host ends that DEL took out of service and the agent deletes: "mlt" in ASCII, so that
     /// nobody else's numbering meets it.
     package static let deletedGroup: UInt32 = 0x6d_6c74
-    /// File in the state directory that a running agent holds locked: who can leave a deletion to it, asks for the lock.
+    /// File in the state directory that a running agent holds locked: who would leave a deletion to it asks for that.
     package static let agentLock = "agent.lock"
 
     package static func gateway(_ family: AddressFamily) -> IPAddress { family == .ipv4 ? gateway : gatewayV6 }

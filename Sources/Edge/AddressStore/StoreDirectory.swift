@@ -69,7 +69,7 @@ struct StoreDirectory: ~Copyable {
     /// Makes a complete file under a name that no reader looks at; a durable one is complete after a power cut too.
     func writeTemporary(_ name: String, _ text: String, isDurable: Bool = true) throws(StoreError) {
         let file = "\(path)/\(name)"
-        // What a killed call left under this name may be an attachment's record by another: it must not be written into.
+        // What a killed call left under this name may be an attachment's record under another: nobody writes into it.
         try remove(name)
         let descriptor = clinux_open(file, O_WRONLY | O_CREAT | O_EXCL, 0o600)
         guard descriptor >= 0 else { throw StoreError(operation: "create \(file)", code: errno) }

@@ -93,8 +93,8 @@ extension LibnlSocket {
         }
     }
 
-    /// Takes a link out of service, which flushes its routes and neighbours, and marks it for deletion: 0.05 ms where the
-    /// deletion itself waits 20 ms for the kernel's readers. One that is gone is no error.
+    /// Takes a link out of service, which flushes its routes and neighbours, and marks it for deletion: 0.05 ms, where
+    /// the deletion itself waits 20 ms for the kernel's readers. One that is gone is no error.
     package func setAside(_ link: LinkInfo) throws(LibnlError) {
         var header = ifinfomsg()
         header.ifi_index = link.index

@@ -16,7 +16,8 @@ package enum WiringProblem: Error, Hashable, Sendable {
     case addressInUse(IPAddress, device: String)
 }
 
-/// Carries out a `VethPlan`: one question and three netlink batches, with a fixed number of system calls, whatever runs on the node.
+/// Carries out a `VethPlan`: one question and three netlink batches, with a fixed number of system calls, whatever runs
+/// on the node.
 package struct PodWirer {
     /// The node's side.
     package let links: PodLinks

@@ -50,8 +50,8 @@ package struct MartletPlugin: Plugin {
     /// With or without namespace and previous result, any number of times. The link goes first, so that nobody gets the
     /// address while it is still routed to this pod; the address is released whatever happens to the link.
     ///
-    /// An ADD may still be at work. Either it finds its address gone and undoes itself, or its link is there by now: that
-    /// is the second look, and then its address may be there again too.
+    /// An ADD may still be at work. Either it finds its address gone and undoes itself, or its link is there by now:
+    /// that is the second look, and then its address may be there again too.
     package func del(_ request: Request) throws(PluginError) {
         var failure: PluginError?
         let config = PodConfig(request)

@@ -1,4 +1,5 @@
 import CNIPlugin
+import PodAddresses
 
 /// Who gives a pod its addresses: our own IPAM within this process, or a plugin that is executed as the specification
 /// says. Both give equal answers; starting a process is most of what an executed one costs.
