@@ -98,6 +98,13 @@ enum Canned {
         case .routes: .routes(routes)
         case .fib: .fib(fib)
         case .pods: .pods(pods)
+        case .explain: .explain(learned)
+        case .history: .history(history)
+        case .drain(let order): .drain(DrainDocument(state: .drained, message: order.message, sessions: 2))
+        case .undrain: .drain(DrainDocument(state: .serving))
+        case .health: .health(healthy)
+        case .ready: .health(notReady)
+        case .metrics: .metrics("# TYPE martlet_up gauge\nmartlet_up 1\n")
         }
     }
 }

@@ -43,7 +43,11 @@ struct CommandTests {
                     "/v1/routes?table=advertised&peer=tor-1&limit=5"
                 ),
                 (["session", "fd00::1"], "/v1/sessions/fd00::1"), (["fib", "fd00::/8"], "/v1/fib?prefix=fd00::%2F8"),
-                (["status"], "/v1/status"),
+                (["status"], "/v1/status"), (["explain", "10.1.2.3"], "/v1/explain/10.1.2.3"),
+                (["explain", "fd00::/8"], "/v1/explain/fd00::%2F8"), (["history", "a"], "/v1/sessions/a/history"),
+                (["drain", "--wait", "2s"], "/v1/drain?wait=2000ms"), (["undrain"], "/v1/undrain"),
+                (["drain", "--message", "rack move"], "/v1/drain?wait=5000ms&message=rack%20move"),
+                (["health"], "/healthz"), (["ready"], "/readyz"), (["metrics"], "/metrics"),
             ] {
                 let finished = try await Self.martletctl(arguments + ["--socket", socket])
                 #expect(finished.errors == "martletctl: \(path)\n")
@@ -62,6 +66,15 @@ struct CommandTests {
         }
     }
 
+    @Test func `a failed check is exit status 3 and still a table`() async throws {
+        try await withServer { socket, _ async throws in
+            let ready = try await Self.martletctl("ready", "--socket", socket)
+            #expect(ready.status == 3)
+            #expect(ready.output == Render.health(Canned.notReady))
+            #expect(try await Self.martletctl("health", "--socket", socket).status == 0)
+        }
+    }
+
     @Test func `a missing agent and wrong usage have exit codes of their own`() async throws {
         let missing = try await Self.martletctl("pods", "--socket", "/nonexistent/m.sock")
         #expect(missing.status == 1)
@@ -69,6 +82,8 @@ struct CommandTests {
         #expect(missing.errors.hasPrefix("martletctl: martletd is not running (no answer on /nonexistent/m.sock)"))
         for arguments in [
             ["routes", "--longer"], ["routes", "10.0.0.1/8"], ["odd"], ["routes", "--received", "a", "--rejected"],
+            ["explain", "10.0.0.1/8"], ["drain", "--wait", "5"],
+            ["drain", "--message", String(repeating: "x", count: 256)],
         ] {
             let wrong = try await Self.martletctl(arguments)
             #expect(wrong.status == 2)

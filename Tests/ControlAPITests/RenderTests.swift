@@ -49,6 +49,46 @@ struct RenderTests {
         #expect(Render.status(Canned.status) == (try golden("status")))
     }
 
+    @Test(arguments: ["learned", "rejected", "own-pod", "unassigned"])
+    func `an explanation`(name: String) throws {
+        let document = try #require(Canned.explanations[name])
+        #expect(Render.explain(document) == (try golden("explain-\(name)")))
+        #expect(try ControlJSON.decode(ExplainDocument.self, from: try ControlJSON.encode(document)) == document)
+    }
+
+    @Test func `history`() throws {
+        #expect(Render.history(Canned.history) == (try golden("history")))
+        #expect(Render.history(HistoryDocument(peer: "tor-9", events: [])) == "Nothing has happened with tor-9.\n")
+    }
+
+    @Test func `health`() throws {
+        #expect(Render.health(Canned.notReady) == (try golden("ready")))
+    }
+
+    @Test func `a drain is shown with its text wherever somebody looks`() throws {
+        let drained = DrainDocument(state: .drained, message: "new kernel", sessions: 2)
+        var status = Canned.status
+        status.drain = drained
+        let texts = [
+            Render.drain(drained), Render.status(status),
+            Render.sessions(SessionsDocument(sessions: [Canned.torUp], drain: drained)),
+        ]
+        for text in texts {
+            #expect(text.contains("Drained (\"new kernel\"): nothing is announced, 2 sessions shut down"))
+        }
+    }
+
+    @Test func `wall-clock time needs no time zone`() {
+        for (milliseconds, text) in [
+            (Int64(0), "1970-01-01 00:00:00.000"), (951_782_399_999, "2000-02-28 23:59:59.999"),
+            (951_782_400_000, "2000-02-29 00:00:00.000"), (4_107_542_399_001, "2100-02-28 23:59:59.001"),
+            (4_107_542_400_000, "2100-03-01 00:00:00.000"), (-1, "1969-12-31 23:59:59.999"),
+            (1_795_309_323_456, "2026-11-22 01:02:03.456"),
+        ] {
+            #expect(UTCTime.text(milliseconds) == text)
+        }
+    }
+
     @Test func `empty documents say what that means`() {
         #expect(
             Render.sessions(SessionsDocument(sessions: []))

@@ -36,6 +36,36 @@ struct RequestTests {
         }
     }
 
+    @Test func `requests of operators go there and back`() throws {
+        for (request, path) in [
+            (ControlRequest.explain(try Self.prefix("10.244.2.7/32")), "/v1/explain/10.244.2.7"),
+            (.explain(try Self.prefix("10.244.2.0/24")), "/v1/explain/10.244.2.0%2F24"),
+            (.history("tor-1"), "/v1/sessions/tor-1/history"), (.undrain, "/v1/undrain"), (.health, "/healthz"),
+            (.drain(DrainOrder(waitMilliseconds: 500, message: "a b")), "/v1/drain?wait=500ms&message=a%20b"),
+            (.ready, "/readyz"), (.metrics, "/metrics"),
+        ] {
+            #expect(request.path == path)
+            let parts = path.split(separator: "?", maxSplits: 1)
+            let parameters = parts.dropFirst().flatMap { $0.split(separator: "&") }.map { pair in
+                let halves = pair.split(separator: "=").map { String($0).replacing("%20", with: " ") }
+                return (key: halves[0], value: halves[1])
+            }
+            let plain = String(parts[0]).replacing("%2F", with: "/")
+            #expect(try ControlRequest(path: plain, parameters: parameters) == request)
+        }
+        #expect(ControlRequest.undrain.method == "POST")
+        #expect(ControlRequest.health.method == "GET")
+    }
+
+    @Test func `times of a drain have a unit and a bound`() {
+        for (text, wait) in [
+            ("5s", 5000), ("500ms", 500), ("2m", 120_000), ("0", 0), ("10m", 600_000), ("11m", nil), ("5", nil),
+            ("", nil), ("-5s", nil), ("s", nil), ("99999999999999999999s", nil), ("5h", nil),
+        ] as [(String, Int?)] {
+            #expect(DrainOrder.milliseconds(text) == wait, "\(text)")
+        }
+    }
+
     @Test func `the wire form is stable`() throws {
         let address = try #require(IPAddress("fd00::1"))
         #expect(ControlRequest.session("2001:db8::2").path == "/v1/sessions/2001:db8::2")

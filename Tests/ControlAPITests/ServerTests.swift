@@ -1,4 +1,5 @@
 import ControlAPI
+import DispatchIO
 import Glibc
 import NetTypes
 import TestKit
@@ -75,6 +76,47 @@ struct ServerTests {
             _ = try await curl("http://x/v1/status?" + big.prefix(100_000))
             #expect(try await curl("http://x/v1/status").contains("node-a"), "it still serves")
         }
+    }
+
+    @Test func `what changes something is asked for by POST alone`() async throws {
+        try await withServer { socket, _ async throws in
+            let client = ControlClient(socket: socket)
+            let order = DrainOrder(waitMilliseconds: 0, message: "rack move: 42 & more")
+            let answer = try await blocking {
+                try client.decode(DrainDocument.self, try client.get(.drain(order)))
+            }
+            #expect(answer == DrainDocument(state: .drained, message: order.message, sessions: 2))
+            await #expect(throws: ControlError.refused(status: 405, message: "only POST is served")) {
+                try await blocking { try client.get("/v1/drain") }
+            }
+            await #expect(
+                throws: ControlError.refused(status: 400, message: "wait must be a time up to 10m, such as 5s")
+            ) {
+                try await blocking { try client.get("/v1/drain?wait=forever") }
+            }
+        }
+    }
+
+    @Test func `the metrics port serves metrics and health, and nothing else`() async throws {
+        let server = ControlServer(provider: ClosureProvider(), surface: .metrics)
+        let loopback = try #require(IPAddress("127.0.0.1"))
+        let port = try await server.start(on: SocketAddress(loopback, port: 0))
+        @Sendable func curl(_ arguments: String...) async throws -> String {
+            try await blocking { try run(["curl", "--silent", "-i"] + arguments).output }
+        }
+        let base = "http://127.0.0.1:\(port)"
+        let metrics = try await curl(base + "/metrics")
+        #expect(metrics.hasPrefix("HTTP/1.1 200"))
+        #expect(metrics.contains("Content-Type: text/plain; version=0.0.4"))
+        #expect(metrics.hasSuffix("\nmartlet_up 1\n"))
+        #expect(try await curl(base + "/healthz").hasPrefix("HTTP/1.1 200"))
+        #expect(try await curl(base + "/readyz").hasPrefix("HTTP/1.1 503"), "a check failed")
+        for path in ["/v1/status", "/v1/drain", "/"] {
+            #expect(try await curl(base + path).hasPrefix("HTTP/1.1 404"))
+            #expect(try await curl("-X", "POST", base + path).hasPrefix("HTTP/1.1 404"))
+        }
+        await server.stop()
+        #expect(try await curl(base + "/metrics") == "")
     }
 
     @Test func `a slow answer holds up nobody`() async throws {

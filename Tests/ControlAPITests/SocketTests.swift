@@ -42,7 +42,7 @@ struct SocketTests {
         let error = await #expect(throws: ControlServerError.self) { try await server.start(socket: path) }
         #expect(
             error?.description
-                == "the control socket \(path) cannot be opened: something that is not a socket lies there; remove it")
+                == "the socket \(path) cannot be opened: something that is not a socket lies there; remove it")
         #expect(access(path, F_OK) == 0)
     }
 

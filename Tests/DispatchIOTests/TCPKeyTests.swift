@@ -14,6 +14,23 @@ struct TCPKeyTests {
         }
     }
 
+    /// The lines of /proc/self/smaps, which has no size by which to read it at once.
+    private func memoryMaps() throws -> [Substring] {
+        let file = try #require(fopen("/proc/self/smaps", "r"))
+        defer { fclose(file) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while case let count = fread(&buffer, 1, buffer.count, file), count > 0 { bytes += buffer.prefix(count) }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+    }
+
+    /// The addresses of a line such as `7f00-8000 rw-p ...` of /proc/self/smaps.
+    private func range(_ line: Substring) -> Range<UInt>? {
+        let ends = line.prefix { $0 != " " }.split(separator: "-").map { UInt($0, radix: 16) }
+        guard ends.count == 2, let low = ends[0], let high = ends[1], low < high else { return nil }
+        return low..<high
+    }
+
     @Test(arguments: ["", "\n", "\r\n"])
     func `a file without a password is empty`(content: String) {
         let file = KeyFile(content)
@@ -49,6 +66,18 @@ struct TCPKeyTests {
         for text in ["\(key)", String(reflecting: key), String(describing: Mirror(reflecting: key).children), dumped] {
             #expect(!text.contains("xyzzy") && !text.contains("120"), "\(text)")
         }
+    }
+
+    @Test func `core dumps leave a password out`() throws {
+        let file = KeyFile("frobozz")
+        let key = try TCPKey(file: file.path)
+        let address = UInt(bitPattern: key.signature)
+        let maps = try memoryMaps()
+        let start = try #require(maps.lastIndex { range($0).map { $0.contains(address) } == true })
+        let flags = try #require(maps[start...].first { $0.hasPrefix("VmFlags:") })
+        #expect(flags.split(separator: " ").contains("dd"), "\(flags)")
+        // Until here the page is there.
+        withExtendedLifetime(key) {}
     }
 
     @Test func `a stamp tells a changed file and one that others may read`() throws {

@@ -237,6 +237,33 @@ final class KeyFile {
         #expect(Date().timeIntervalSince(start) > 0.5)
     }
 
+    @Test func `a peer that only reads slowly is not given up by the kernel`() throws {
+        let server = try Server(.ipv4)
+        let recorder = Recorder()
+        let fd = try connect(server)
+        let connection = recorder.queue.sync {
+            TCPConnection(fd: fd, connecting: true, queue: recorder.queue, handlers: recorder.handlers())
+        }
+        #expect(recorder.wait { $0.connectedCount == 1 })
+        func userTimeout() -> CInt? { TCPSocket.value(fd, CInt(IPPROTO_TCP), TCP_USER_TIMEOUT) }
+        let bytes = pattern(10_000_000)
+        try recorder.queue.sync {
+            try connection.setUserTimeout(.seconds(9))
+            #expect(userTimeout() == 9000)
+            connection.send(bytes)
+            #expect(connection.isFull && userTimeout() == 0)
+        }
+        let far = try server.next()
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        var total = 0
+        while total < bytes.count, readable(far, within: 10_000) {
+            total += max(0, recv(far, &buffer, buffer.count, 0))
+        }
+        #expect(total == bytes.count)
+        #expect(recorder.wait { _ in connection.backlog == 0 && userTimeout() == 9000 })
+        recorder.queue.sync { connection.cancel() }
+    }
+
     // MARK: helpers
 
     private func readable(_ fd: CInt, within milliseconds: CInt) -> Bool {

@@ -111,7 +111,10 @@ final class AgentHarness {
 
     /// A line for `configuration`: the peer on address `host` that is a `RawPeer`, in AS 64700 + host.
     func raw(_ host: Int) -> String {
-        "{name: raw-\(host), address: \(network).\(host), asn: \(64700 + host), passive: true, import: all, export: all}"
+        """
+        {name: raw-\(host), address: \(network).\(host), asn: \(64700 + host), passive: true, \
+        import: all, export: all}
+        """
     }
 
     /// A blocking socket from `host` to agent `to`.

@@ -33,7 +33,14 @@ final class RawPeer {
     }
 
     func send(_ bytes: [UInt8]) {
-        _ = bytes.withUnsafeBytes { Glibc.send(fd, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL)) }
+        var offset = 0
+        while offset < bytes.count {
+            let count = bytes[offset...].withUnsafeBytes {
+                Glibc.send(fd, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return }
+            offset += count
+        }
     }
 
     func send(_ message: Message) {
@@ -85,12 +92,14 @@ final class RawPeer {
         send(packer.take())
     }
 
-    func announce(_ prefix: Prefix, path: [UInt32]) {
+    func announce(_ prefix: Prefix, path: [UInt32]) { announce([prefix], path: path) }
+
+    func announce(_ prefixes: [Prefix], path: [UInt32]) {
         var fields = AttributeFields()
         fields.asPath = ASPath([.init(kind: 2, numbers: path.map(ASNumber.init(rawValue:)))])
         let nextHop = IPAddress.v4(IPv4Address(rawValue: 0xc000_0263))
         var packer = UpdatePacker(fourOctetAS: true)
-        _ = packer.announce([prefix], with: PathAttributes(fields, nextHop: nextHop))
+        _ = packer.announce(prefixes, with: PathAttributes(fields, nextHop: nextHop))
         send(packer.take())
     }
 
@@ -98,6 +107,17 @@ final class RawPeer {
     /// router may use: RFC 7606 makes a fault of such an announcement, and that is how it is told from a withdrawal.
     func awaitAnnouncement(_ prefix: Prefix) throws -> Bool {
         try awaitUpdate { $0.withdrawn.contains(prefix) && !$0.faults.isEmpty }
+    }
+
+    /// The prefixes that come before both End-of-RIBs have come.
+    func firstTable() throws -> [Prefix] {
+        var (prefixes, ends): ([Prefix], Set<AddressFamily>) = ([], [])
+        while ends.count < 2, let message = try next() {
+            guard case .update(let update) = message else { continue }
+            if let family = update.endOfRIB { ends.insert(family) }
+            prefixes += update.withdrawn
+        }
+        return ends.count == 2 ? prefixes : []
     }
 
     /// Reads on until a prefix is withdrawn.

@@ -134,7 +134,17 @@ struct ConfigurationProblemTests {
             "f:2:51: import.ipv6.maxLength is \"129\"; write a prefix length from 0 to 128"),
         ProblemRow(
             "bgp: {asn: 1}\nmetrics: {listen: 127.0.0.1}",
-            "f:2:1: metrics is not supported yet; remove it: metrics are not served by this version"),
+            "f:2:19: metrics.listen is \"127.0.0.1\"; write an address and a port, such as 127.0.0.1:9179 or "
+                + "\"[::1]:9179\""),
+        ProblemRow(
+            "bgp: {asn: 1}\nmetrics: {listen: \"::1:9179\", port: 1}",
+            "f:2:19: metrics.listen is \"::1:9179\"; write an address and a port, such as 127.0.0.1:9179 or "
+                + "\"[::1]:9179\"",
+            "f:2:31: unknown key \"port\" in metrics; known keys: listen"),
+        ProblemRow(
+            "bgp: {asn: 1}\nmetrics: {listen: 127.0.0.1:70000}",
+            "f:2:19: metrics.listen is \"127.0.0.1:70000\"; write an address and a port, such as 127.0.0.1:9179 or "
+                + "\"[::1]:9179\""),
         ProblemRow(
             "bgp: {asn: 1}\ncontrol: {socket: martletd.sock}",
             "f:2:19: control.socket is \"martletd.sock\"; write an absolute path of at most 107 bytes"),
@@ -159,12 +169,16 @@ struct ConfigurationProblemTests {
             "f:2:27: bgp.peers[0].asn is \"65535\"; write the peer's AS number (23456 and 65535 are reserved), or "
                 + "internal for our own"),
         ProblemRow(
-            "{address: 192.0.2.1, asn: 2, password: /etc/x, bfd: {}, maxPrefixes: 5}",
+            "{address: 192.0.2.1, asn: 2, maxPrefixes: {limit: 0, warnAt: 101}, allowOwnAS: 11}",
+            "f:2:51: bgp.peers[0].maxPrefixes.limit is \"0\"; write prefixes of one family, 1 to 10000000",
+            "f:2:62: bgp.peers[0].maxPrefixes.warnAt is \"101\"; write percent of the limit, 1 to 100",
+            "f:2:80: bgp.peers[0].allowOwnAS is \"11\"; write how often our own AS may stand in the path of a route, "
+                + "0 to 10"),
+        ProblemRow(
+            "{address: 192.0.2.1, asn: 2, password: /etc/x, bfd: {}}",
             "f:2:30: bgp.peers[0].password is not supported yet; write the password into a file that only root can "
                 + "read, and its path as passwordFile",
-            "f:2:48: bgp.peers[0].bfd is not supported yet; remove it: a dead peer is found by the hold time only",
-            "f:2:57: bgp.peers[0].maxPrefixes is not supported yet; remove it: the number of prefixes would not "
-                + "be limited"),
+            "f:2:48: bgp.peers[0].bfd is not supported yet; remove it: a dead peer is found by the hold time only"),
         ProblemRow(
             "{interface: eth0, asn: 2}",
             "f:2:2: bgp.peers[0].interface is not supported yet; remove it and write the peer's address"),

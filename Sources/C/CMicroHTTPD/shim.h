@@ -26,13 +26,14 @@ static inline long long cmicrohttpd_timeout(struct MHD_Daemon *daemon) {
     return timeout > 3600000 ? 3600000 : (long long)timeout;
 }
 
-/// Queues a JSON response with a copy of `bytes`; a 405 says which method is allowed.
+/// Queues a response with a copy of `bytes`; `allow` is the method that a 405 names, or NULL.
 static inline enum MHD_Result cmicrohttpd_respond(struct MHD_Connection *connection, unsigned status,
-                                                  const void *bytes, size_t size) {
+                                                  const void *bytes, size_t size, const char *content_type,
+                                                  const char *allow) {
     struct MHD_Response *response = MHD_create_response_from_buffer(size, (void *)bytes, MHD_RESPMEM_MUST_COPY);
     if (response == NULL) return MHD_NO;
-    enum MHD_Result result = MHD_add_response_header(response, "Content-Type", "application/json");
-    if (result == MHD_YES && status == 405) result = MHD_add_response_header(response, "Allow", "GET");
+    enum MHD_Result result = MHD_add_response_header(response, "Content-Type", content_type);
+    if (result == MHD_YES && allow != NULL) result = MHD_add_response_header(response, "Allow", allow);
     if (result == MHD_YES) result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return result;

@@ -218,15 +218,8 @@ extension Connection {
 
     /// Runs in Established only, and only when there is a hold time (RFC 9687 section 3.2).
     private mutating func restartSendHold(at now: Instant) {
-        guard state == .established, let time = sendHoldTime else { return }
+        guard state == .established, let time = negotiated?.sendHoldTime else { return }
         timers.start(.sendHold, after: time, at: now)
-    }
-
-    /// Always longer than the hold time.
-    private var sendHoldTime: Duration? {
-        guard let hold = negotiated?.holdTime, hold > .zero else { return nil }
-        guard let configured = configuration.sendHoldTime else { return max(Self.shortestSendHold, hold * 2) }
-        return configured > .zero ? max(configured, hold + .seconds(1)) : nil
     }
 
     /// KEEPALIVE, and the next one after the keepalive time less up to a quarter (RFC 4271 section 10), but never more
@@ -264,7 +257,10 @@ extension Connection {
 
     /// A NOTIFICATION could not go out either (RFC 9687 section 3.2).
     private mutating func expireSendHold() -> [Effect] {
-        end(Failure(.sendHoldTimerExpired, "the peer took nothing for \(sendHoldTime?.wholeSeconds ?? 0) s"), [.close])
+        end(
+            Failure(
+                .sendHoldTimerExpired, "the peer took nothing for \(negotiated?.sendHoldTime?.wholeSeconds ?? 0) s"),
+            [.close])
     }
 
     private mutating func refuse(_ notification: NotificationMessage, _ text: String?) -> [Effect] {

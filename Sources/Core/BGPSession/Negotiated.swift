@@ -22,6 +22,8 @@ package struct Negotiated: Sendable, Hashable {
     package var peerCapabilities: [Capability]
     /// Both sides take messages of up to 65535 octets, except OPEN and KEEPALIVE (RFC 8654).
     package var extendedMessages = false
+    /// How long the peer may take nothing of ours, always longer than the hold time; nil: for ever (RFC 9687).
+    package var sendHoldTime: Duration?
     /// Both sides mark the begin and the end of a refresh (RFC 7313).
     package var enhancedRouteRefresh = false
 

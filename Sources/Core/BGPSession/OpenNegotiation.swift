@@ -29,6 +29,13 @@ extension PeerConfiguration {
             })
     }
 
+    /// What RFC 9687 section 3.1 makes of a negotiated hold time; nil: no limit.
+    fileprivate func sendHoldTime(_ hold: Duration) -> Duration? {
+        guard hold > .zero else { return nil }
+        guard let sendHoldTime else { return max(Connection.shortestSendHold, hold * 2) }
+        return sendHoldTime > .zero ? max(sendHoldTime, hold + .seconds(1)) : nil
+    }
+
     /// Seconds that fit the field and the rule "zero, or at least three".
     var offeredHoldTime: UInt16 {
         holdTime <= .zero ? 0 : UInt16(min(max(holdTime.wholeSeconds, 3), 65535))
@@ -50,6 +57,7 @@ extension Negotiated {
             peerGracefulRestart: theirs.gracefulRestart, sentCapabilities: sent,
             peerCapabilities: theirs.capabilities,
             extendedMessages: sent.contains(.extendedMessage) && theirs.capabilities.contains(.extendedMessage),
+            sendHoldTime: configuration.sendHoldTime(hold),
             enhancedRouteRefresh: sent.contains(.enhancedRouteRefresh)
                 && theirs.capabilities.contains(.enhancedRouteRefresh))
     }

@@ -14,6 +14,8 @@ package struct Speaker: ~Copyable {
     private let localAS: ASNumber
     private let startTime: Instant
     private var lastID: UInt16 = 0
+    /// How far the node's goodbye is.
+    package private(set) var farewell = Farewell.none
 
     /// What is kept of a peer beside its paths.
     private struct Record {
@@ -106,12 +108,27 @@ package struct Speaker: ~Copyable {
         rib.startExport(to: id, exportPolicy(record.peer, session.negotiated, addresses))
     }
 
+    /// Takes the next step of a goodbye, or takes it back; every peer is told.
+    package mutating func setFarewell(_ step: Farewell) {
+        guard step != farewell else { return }
+        farewell = step
+        for (id, record) in peers {
+            guard let session = record.session else { continue }
+            rib.startExport(to: id, exportPolicy(record.peer, session.negotiated, session.addresses))
+        }
+    }
+
+    /// Whether nothing waits to be told to the kernel or to a peer.
+    package var isQuiet: Bool { !hasChanges && !peers.keys.contains { hasMessages(for: $0) } }
+
     private func exportPolicy(
         _ peer: SpeakerPeer, _ negotiated: Negotiated, _ addresses: SessionAddresses
     ) -> ExportPolicy {
         var policy = ExportPolicy(
-            mode: peer.exportMode, localAS: localAS, isExternal: peer.isExternal, families: negotiated.families,
+            mode: farewell == .withdrawn ? .none : peer.exportMode, localAS: localAS, isExternal: peer.isExternal,
+            families: negotiated.families,
             clusterID: rib.policy.clusterID, isClient: peer.isClient)
+        policy.gracefulShutdown = farewell == .announced
         policy.ipv4NextHop = addresses.ipv4
         policy.ipv6NextHop = addresses.ipv6
         policy.ipv6LinkLocal = addresses.ipv6LinkLocal
@@ -175,6 +192,12 @@ package struct Speaker: ~Copyable {
             for family in retained.families.families { rib.sweepStale(family, of: id) }
             peers[id]?.retained = nil
         }
+    }
+
+    /// Paths held from a peer in its fullest family.
+    package func pathCount(_ id: PeerID) -> (family: AddressFamily, count: Int) {
+        let (ipv4, ipv6) = (rib.counts(id, .ipv4).received, rib.counts(id, .ipv6).received)
+        return ipv4 >= ipv6 ? (.ipv4, ipv4) : (.ipv6, ipv6)
     }
 
     private mutating func endOfRIB(_ family: AddressFamily, from id: PeerID, at now: Instant) {
@@ -301,7 +324,7 @@ extension SpeakerPeer {
     func ribPeer(routerID: RouterID) -> RIBPeer {
         RIBPeer(
             address: address, asNumber: asNumber, routerID: routerID, isExternal: isExternal, importMode: importMode,
-            isClient: isClient)
+            isClient: isClient, allowOwnAS: allowOwnAS)
     }
 }
 

@@ -13,10 +13,13 @@ package struct SpeakerPeer: Sendable, Hashable {
     package var exportMode: ExportPolicy.Mode
     /// A route reflector client of ours (RFC 4456).
     package var isClient: Bool
+    /// How often our own AS may stand in the peer's paths.
+    package var allowOwnAS: UInt8
 
     package init(
         name: String, address: IPAddress, asNumber: ASNumber, isExternal: Bool,
-        importMode: RIBPeer.ImportMode = .safe, exportMode: ExportPolicy.Mode = .localOnly, isClient: Bool = false
+        importMode: RIBPeer.ImportMode = .safe, exportMode: ExportPolicy.Mode = .localOnly, isClient: Bool = false,
+        allowOwnAS: UInt8 = 0
     ) {
         self.name = name
         self.address = address
@@ -25,6 +28,7 @@ package struct SpeakerPeer: Sendable, Hashable {
         self.importMode = importMode
         self.exportMode = exportMode
         self.isClient = isClient
+        self.allowOwnAS = allowOwnAS
     }
 }
 
@@ -57,4 +61,14 @@ package struct FamilySummary: Sendable, Hashable {
     package let endOfRIBSent: Bool
     /// Why nothing of this family can be announced, if that is so.
     package let obstacle: String?
+}
+
+/// The steps of a node's goodbye to its peers (RFC 8326): they are asked to prefer others before the paths go.
+package enum Farewell: Sendable, Hashable {
+    /// The node serves.
+    case none
+    /// Everything is announced with GRACEFUL_SHUTDOWN, to internal peers with LOCAL_PREF 0.
+    case announced
+    /// Nothing is announced any more.
+    case withdrawn
 }

@@ -14,6 +14,9 @@ package struct ExportRewrite: Sendable, Hashable {
     /// Set when reflecting: ORIGINATOR_ID if the path has none, and our cluster id put before CLUSTER_LIST.
     package var reflection: Reflection?
 
+    /// Adds the community GRACEFUL_SHUTDOWN (RFC 8326): the path is about to go, and others are to be preferred.
+    package var gracefulShutdown = false
+
     package struct Reflection: Sendable, Hashable {
         package var originatorID: RouterID
         package var clusterID: RouterID

@@ -121,7 +121,9 @@ extension PathAttributes {
         insertions.write(before: nil, into: &result)
         let nextHop = rewrite.nextHop ?? self.nextHop
         let linkLocal = rewrite.nextHop == nil ? linkLocalNextHop : rewrite.linkLocalNextHop
-        return PathAttributes(bytes: result, nextHop: nextHop, linkLocalNextHop: linkLocal, summary: Summary(result))
+        let plain = PathAttributes(
+            bytes: result, nextHop: nextHop, linkLocalNextHop: linkLocal, summary: Summary(result))
+        return rewrite.gracefulShutdown ? plain.adding(.gracefulShutdown) : plain
     }
 }
 

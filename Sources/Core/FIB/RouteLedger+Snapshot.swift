@@ -20,6 +20,14 @@ extension RouteLedger {
         return FIBSnapshot(rows: rows, counters: counters, isConverged: isConverged)
     }
 
+    /// Routes desired and routes installed, without the price of a snapshot.
+    package var totals: (desired: Int, installed: Int) {
+        entries.reduce(into: (desired: 0, installed: misplaced.values.joined().count)) { totals, item in
+            totals.desired += item.value.hops != nil || item.value.isAggregate ? 1 : 0
+            totals.installed += item.value.installed != nil ? 1 : 0
+        }
+    }
+
     private func status(_ prefix: Prefix, _ entry: Entry) -> FIBStatus {
         let (target, reason) = target(prefix, entry)
         if let reason { return .unresolved(reason) }

@@ -22,6 +22,8 @@ package struct ExportPolicy: Sendable, Hashable {
     package var clusterID: RouterID
     /// The peer is a route reflector client of ours.
     package var isClient: Bool
+    /// The node says goodbye (RFC 8326): GRACEFUL_SHUTDOWN on every path, and LOCAL_PREF 0 to internal peers.
+    package var gracefulShutdown = false
 
     package init(
         mode: Mode, localAS: ASNumber, isExternal: Bool, families: FamilySet, clusterID: RouterID,
@@ -44,7 +46,8 @@ package struct ExportPolicy: Sendable, Hashable {
         var rewrite = ExportRewrite()
         rewrite.isExternal = isExternal
         rewrite.prepend = isExternal ? [localAS] : []
-        rewrite.localPref = isExternal ? nil : summary.localPref ?? 100
+        rewrite.localPref = isExternal ? nil : gracefulShutdown ? 0 : summary.localPref ?? 100
+        rewrite.gracefulShutdown = gracefulShutdown
         guard let source else {
             return setNextHop(of: &rewrite, family) ? rewrite : nil
         }

@@ -28,7 +28,7 @@ package struct ImportPolicy: Sendable, Hashable {
     /// The verdict on attributes, the same for every prefix that shares them.
     package func verdict(on attributes: PathAttributes, from peer: RIBPeer) -> RejectReason {
         if peer.importMode == .none { return .importNone }
-        if attributes.containsAS(localAS) > 0 { return .asLoop }
+        if attributes.containsAS(localAS) > Int(peer.allowOwnAS) { return .asLoop }
         if peer.isExternal {
             guard attributes.summary.neighborAS == peer.asNumber else { return .firstASMismatch }
         } else {

@@ -28,10 +28,12 @@ package struct RIBPeer: Sendable, Hashable {
     package var importMode: ImportMode
     /// A route reflector client of ours (RFC 4456).
     package var isClient: Bool
+    /// How often our own AS may stand in a path: 0 is the loop check of RFC 4271 9.1.2.
+    package var allowOwnAS: UInt8
 
     package init(
         address: IPAddress, asNumber: ASNumber, routerID: RouterID, isExternal: Bool, importMode: ImportMode = .safe,
-        isClient: Bool = false
+        isClient: Bool = false, allowOwnAS: UInt8 = 0
     ) {
         self.address = address
         self.asNumber = asNumber
@@ -39,6 +41,7 @@ package struct RIBPeer: Sendable, Hashable {
         self.isExternal = isExternal
         self.importMode = importMode
         self.isClient = isClient
+        self.allowOwnAS = allowOwnAS
     }
 }
 

@@ -15,20 +15,41 @@ package enum ControlJSON {
     }
 }
 
+/// An answer as HTTP carries it.
+struct HTTPReply {
+    var status: Int
+    var body: [UInt8]
+    var contentType = "application/json"
+    /// The method that a 405 allows.
+    var allow: String?
+}
+
 extension ControlReply {
     /// HTTP status and body.
-    func encoded() -> (status: Int, body: [UInt8]) {
+    func encoded() -> HTTPReply {
         do {
             switch self {
-            case .status(let document): return (200, try ControlJSON.encode(document))
-            case .sessions(let document): return (200, try ControlJSON.encode(document))
-            case .routes(let document): return (200, try ControlJSON.encode(document))
-            case .fib(let document): return (200, try ControlJSON.encode(document))
-            case .pods(let document): return (200, try ControlJSON.encode(document))
-            case .error(let status, let message): return (status, try ControlJSON.encode(ErrorDocument(error: message)))
+            case .status(let document): return try Self.json(document)
+            case .sessions(let document): return try Self.json(document)
+            case .routes(let document): return try Self.json(document)
+            case .fib(let document): return try Self.json(document)
+            case .pods(let document): return try Self.json(document)
+            case .explain(let document): return try Self.json(document)
+            case .history(let document): return try Self.json(document)
+            case .drain(let document): return try Self.json(document)
+            case .health(let document): return try Self.json(document, status: document.ok ? 200 : 503)
+            case .metrics(let text):
+                return HTTPReply(
+                    status: 200, body: Array(text.utf8), contentType: "text/plain; version=0.0.4; charset=utf-8")
+            case .error(let status, let message): return try Self.json(ErrorDocument(error: message), status: status)
             }
         } catch {
-            return (500, Array("{\"error\":\"the answer cannot be written as JSON\",\"schema\":1}\n".utf8))
+            return HTTPReply(
+                status: 500, body: Array("{\"error\":\"the answer cannot be written as JSON\",\"schema\":1}\n".utf8))
         }
+    }
+
+    private static func json(_ document: some Encodable, status: Int = 200) throws -> HTTPReply {
+        HTTPReply(status: status, body: try ControlJSON.encode(document))
     }
 }

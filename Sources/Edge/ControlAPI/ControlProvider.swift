@@ -20,6 +20,20 @@ package enum ControlRequest: Sendable, Equatable {
     case fib(PrefixSelection)
     /// `/v1/pods`
     case pods
+    /// `/v1/explain/{address}`: an address is the prefix of its full length.
+    case explain(Prefix)
+    /// `/v1/sessions/{peer}/history`
+    case history(String)
+    /// `POST /v1/drain`
+    case drain(DrainOrder)
+    /// `POST /v1/undrain`
+    case undrain
+    /// `/healthz`: does every part answer?
+    case health
+    /// `/readyz`: can the node be relied on?
+    case ready
+    /// `/metrics`: Prometheus text.
+    case metrics
 }
 
 /// Which paths `/v1/routes` answers with.
@@ -88,6 +102,13 @@ package enum ControlReply: Sendable, Equatable {
     case routes(RoutesDocument)
     case fib(FIBDocument)
     case pods(PodsDocument)
+    case explain(ExplainDocument)
+    case history(HistoryDocument)
+    case drain(DrainDocument)
+    /// HTTP status 200, or 503 when a check failed.
+    case health(HealthDocument)
+    /// Metrics in the text form of Prometheus.
+    case metrics(String)
     /// HTTP status (404: no such peer, 503: not ready) and what is wrong, for a person.
     case error(status: Int, message: String)
 }

@@ -26,15 +26,40 @@ extension ControlRequest {
             )
         case (true, "fib", nil, _): self = .fib(try parameters.selection())
         case (true, "pods", nil, _): self = .pods
+        default: self = try Self.other(path, Array(parts), &parameters)
+        }
+        try parameters.finish()
+    }
+
+    private static func other(
+        _ path: String, _ parts: [String], _ parameters: inout Parameters
+    ) throws(ControlRequestError) -> ControlRequest {
+        switch (parts.first, parts.dropFirst().first, parts.count) {
+        case ("healthz", nil, _): return .health
+        case ("readyz", nil, _): return .ready
+        case ("metrics", nil, _): return .metrics
+        case ("v1", "sessions", 4) where parts[3] == "history" && !parts[2].isEmpty: return .history(parts[2])
+        case ("v1", "explain", 3...4):
+            return .explain(try Parameters.destination(parts.dropFirst(2).joined(separator: "/")))
+        case ("v1", "drain", 2): return .drain(try parameters.drainOrder())
+        case ("v1", "undrain", 2): return .undrain
         default:
             throw ControlRequestError(
                 status: 404,
                 message:
-                    "no such path: \(path); there are /v1/status, /v1/sessions, /v1/sessions/PEER, /v1/routes, "
-                    + "/v1/fib, /v1/pods"
+                    "no such path: \(path); there are /v1/status, /v1/sessions, /v1/sessions/PEER, "
+                    + "/v1/sessions/PEER/history, /v1/routes, /v1/fib, /v1/pods, /v1/explain/ADDRESS, "
+                    + "POST /v1/drain, POST /v1/undrain, /healthz, /readyz, /metrics"
             )
         }
-        try parameters.finish()
+    }
+
+    /// The HTTP method: POST for what changes something.
+    package var method: String {
+        switch self {
+        case .drain, .undrain: "POST"
+        case .status, .sessions, .session, .routes, .fib, .pods, .explain, .history, .health, .ready, .metrics: "GET"
+        }
     }
 
     /// Path and parameters as a client sends them: the reverse of the initializer.
@@ -46,6 +71,16 @@ extension ControlRequest {
         case .routes(let query): "/v1/routes" + Self.text(query.parameters)
         case .fib(let selection): "/v1/fib" + Self.text(selection.parameters)
         case .pods: "/v1/pods"
+        case .explain(let prefix):
+            "/v1/explain/" + Self.escape(prefix.isHost ? prefix.address.description : prefix.description)
+        case .history(let peer): "/v1/sessions/\(Self.escape(peer))/history"
+        case .drain(let order):
+            "/v1/drain"
+                + Self.text([("wait", "\(order.waitMilliseconds)ms")] + (order.message.map { [("message", $0)] } ?? []))
+        case .undrain: "/v1/undrain"
+        case .health: "/healthz"
+        case .ready: "/readyz"
+        case .metrics: "/metrics"
         }
     }
 
@@ -133,6 +168,25 @@ private struct Parameters {
             return .longestMatch(address)
         case (_?, _?): throw Self.bad("give prefix or address, not both")
         }
+    }
+
+    static func destination(_ text: String) throws(ControlRequestError) -> Prefix {
+        if let address = IPAddress(text) { return Prefix(host: address) }
+        guard let prefix = Prefix(strict: text) else {
+            throw bad("\"\(text)\" is neither an address nor a prefix without host bits, such as 10.244.1.0/24")
+        }
+        return prefix
+    }
+
+    mutating func drainOrder() throws(ControlRequestError) -> DrainOrder {
+        var order = DrainOrder(message: take("message"))
+        if let text = take("wait") {
+            guard let wait = DrainOrder.milliseconds(text) else {
+                throw Self.bad("wait must be a time up to 10m, such as 5s")
+            }
+            order.waitMilliseconds = wait
+        }
+        return order
     }
 
     mutating func limit() throws(ControlRequestError) -> Int? {

@@ -1,3 +1,5 @@
+import NetTypes
+
 /// Arguments that do not fit together, in words.
 package struct UsageError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What does not fit, for a person.
@@ -40,5 +42,31 @@ extension PrefixSelection {
             throw UsageError(description: "\(prefix) is not \(wanted) without host bits, such as 10.244.1.0/24.")
         }
         self = selection
+    }
+}
+
+/// What `martletctl explain` is asked about.
+package enum DestinationArgument {
+    /// An address as the prefix of its full length, or a prefix.
+    package static func prefix(_ text: String) throws(UsageError) -> Prefix {
+        if let address = IPAddress(text) { return Prefix(host: address) }
+        guard let prefix = Prefix(strict: text) else {
+            throw UsageError(
+                description: "\(text) is neither an address nor a prefix without host bits, such as 10.244.1.0/24.")
+        }
+        return prefix
+    }
+}
+
+extension DrainOrder {
+    /// What the arguments of `martletctl drain` mean.
+    package init(wait: String, message: String?) throws(UsageError) {
+        guard let milliseconds = Self.milliseconds(wait) else {
+            throw UsageError(description: "--wait is \"\(wait)\"; write a time up to 10m, such as 5s.")
+        }
+        guard message?.utf8.count ?? 0 <= 255 else {
+            throw UsageError(description: "--message is longer than 255 bytes, which is all that peers get (RFC 9003).")
+        }
+        self.init(waitMilliseconds: milliseconds, message: message)
     }
 }

@@ -41,6 +41,7 @@ package final class TCPConnection: @unchecked Sendable {
     private var isWriterRunning = false
     private var isReaderRunning = true
     private var isClosing = false
+    private var userTimeout: Duration?
     private var isCancelled = false
     private var output: [UInt8] = []
     private var outputStart = 0
@@ -96,9 +97,13 @@ package final class TCPConnection: @unchecked Sendable {
     }
 
     /// How long sent octets may stay unacknowledged before the connection ends; nil: as long as the kernel tries.
+    ///
+    /// Not while octets queue up here: the kernel would also end a connection whose peer answers but does not read, and
+    /// how long that may last is for the send hold timer to say (RFC 9687).
     package func setUserTimeout(_ time: Duration?) throws(SystemError) {
         guard !isCancelled else { return }
-        try TCPSocket.setUserTimeout(fd, time)
+        userTimeout = time
+        try TCPSocket.setUserTimeout(fd, isWriterRunning ? nil : time)
     }
 
     // MARK: writing
@@ -239,6 +244,7 @@ package final class TCPConnection: @unchecked Sendable {
         guard on != isWriterRunning, !isCancelled else { return }
         isWriterRunning = on
         if on { writer.resume() } else { writer.suspend() }
+        if let userTimeout { try? TCPSocket.setUserTimeout(fd, on ? nil : userTimeout) }
     }
 }
 

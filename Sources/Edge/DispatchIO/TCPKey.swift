@@ -51,7 +51,7 @@ package final class TCPKey: CustomReflectable {
 
     private let page: UnsafeMutableRawBufferPointer
     /// In the page: what the kernel wants, with the password.
-    private let signature: UnsafeMutablePointer<tcp_md5sig>
+    let signature: UnsafeMutablePointer<tcp_md5sig>
 
     /// Reads 1...80 octets; one newline at the end is not part of the password.
     package init(file path: String) throws(Problem) {

@@ -36,6 +36,11 @@ package actor Agent: Loop {
     private(set) var speaker: SpeakerLoop?
     private(set) var topology = Topology()
     private var control: ControlServer?
+    private var metrics: ControlServer?
+    /// Where the node's goodbye stands.
+    var drainState = DrainDocument(state: .serving)
+    /// What happened to every session.
+    let history = HistoryBook()
     private(set) var listener: TCPListener?
     var passwords: [PeerID: PasswordWatch] = [:]
     var passwordTimer: LoopTimer?
@@ -68,6 +73,7 @@ package actor Agent: Loop {
     /// Stops, leaving every route in the kernel; with graceful restart the peers keep theirs too (RFC 4724).
     package func stop(reason: String) async {
         LogLine.stopping(reason).log(to: logger)
+        for peer in peers { history.note(peer.settings.name, .agent, "martletd stops: \(reason)") }
         passwordTimer?.cancel()
         passwordTimer = nil
         listener?.cancel()
@@ -81,6 +87,10 @@ package actor Agent: Loop {
         await speaker?.stop()
         await sweeper?.stop()
         await control?.stop()
+        await metrics?.stop()
+        history.close()
+        // It asks us, and so keeps us.
+        control = nil
     }
 
     // MARK: parts
@@ -97,6 +107,17 @@ package actor Agent: Loop {
             throw StartFailure(description: "\(error)")
         }
         control = server
+        history.open(in: configuration.node.stateDir)
+        guard let endpoint = configuration.metrics.listen else { return }
+        let metrics = ControlServer(provider: ControlAnswers(agent: self), surface: .metrics)
+        do {
+            try await metrics.start(on: SocketAddress(endpoint.address, port: endpoint.port))
+        } catch {
+            await server.stop()
+            control = nil
+            throw StartFailure(description: "metrics.listen: \(error)")
+        }
+        self.metrics = metrics
     }
 
     private func startKernel() async throws(StartFailure) {
@@ -240,13 +261,16 @@ package actor Agent: Loop {
             id: id,
             settings: .init(
                 configuration: session, port: settings.port, localAddress: settings.localAddress,
-                options: settings.tcpOptions(configuration.bgp), passwordFile: settings.passwordFile),
-            restart: restart, seed: .random(in: .min ... .max), speaker: speaker, logger: logger)
+                options: settings.tcpOptions(configuration.bgp), passwordFile: settings.passwordFile,
+                prefixLimit: settings.prefixLimit),
+            restart: restart, seed: .random(in: .min ... .max), speaker: speaker, logger: logger,
+            history: history)
         await speaker.setLoop(loop, for: id)
         let peer = PeerHandle(settings: settings, id: id, loop: loop)
         peers.append(peer)
         readPassword(peer)
-        await loop.start()
+        history.note(settings.name, .agent, "martletd \(Version.martlet) starts the session machine")
+        if drainState.state == .serving { await loop.start() }
     }
 
     private func stopPeer(_ peer: PeerHandle, _ notification: NotificationMessage) async {

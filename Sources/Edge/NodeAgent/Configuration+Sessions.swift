@@ -21,7 +21,7 @@ extension Configuration.PeerSettings {
             }
         return SpeakerPeer(
             name: name, address: address, asNumber: asn, isExternal: !isInternal(bgp), importMode: imports,
-            exportMode: exports, isClient: routeReflectorClient)
+            exportMode: exports, isClient: routeReflectorClient, allowOwnAS: allowOwnAS)
     }
 
     /// The peer as its session machine sees it. Graceful restart is only offered where forwarding outlives us.
@@ -78,6 +78,7 @@ extension Configuration {
         if bgp.listenAddress != new.bgp.listenAddress { keys.append("bgp.listenAddress") }
         if fib != new.fib { keys.append("fib") }
         if control != new.control { keys.append("control") }
+        if metrics != new.metrics { keys.append("metrics") }
         return keys
     }
 }

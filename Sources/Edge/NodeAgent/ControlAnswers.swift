@@ -13,23 +13,44 @@ struct ControlAnswers: ControlProvider {
     func respond(to request: ControlRequest) async -> ControlReply {
         switch request {
         case .status: .status(await status())
-        case .sessions: .sessions(SessionsDocument(sessions: await sessions(await agent.peers)))
+        case .sessions:
+            .sessions(SessionsDocument(sessions: await sessions(await agent.peers), drain: await farewell()))
         case .session(let name): await session(name)
         case .routes(let query): await routes(query)
         case .fib(let selection): .fib(await fib(selection))
         case .pods: await pods()
+        case .explain(let prefix): await explain(prefix)
+        case .history(let name): await history(name)
+        case .drain(let order): await agent.drain(order)
+        case .undrain: await agent.undrain()
+        case .health: .health(HealthDocument(checks: await loopChecks()))
+        case .ready: .health(HealthDocument(checks: await readyChecks()))
+        case .metrics: .metrics(await metrics())
         }
     }
 
     private func status() async -> StatusDocument {
         let configuration = await agent.configuration
         let sessions = await sessions(await agent.peers)
-        return StatusDocument(
+        var document = StatusDocument(
             version: Version.martlet, node: configuration.node.name, routerID: "\(await agent.routerID)",
             asn: configuration.bgp.asn.rawValue, podCIDRs: configuration.node.podCIDRs.map(\.description),
             pid: getpid(),
             uptimeSeconds: Int((Instant.now - agent.startTime).wholeSeconds), sessions: sessions.count,
             sessionsEstablished: sessions.filter(\.isEstablished).count, libraries: Version.libraries)
+        document.drain = await farewell()
+        return document
+    }
+
+    /// Where a goodbye stands; nil while the node serves.
+    private func farewell() async -> DrainDocument? {
+        let document = await agent.drainState
+        return document.state == .serving ? nil : document
+    }
+
+    private func history(_ name: String) async -> ControlReply {
+        guard let peer = await peer(name) else { return await unknownPeer(name) }
+        return .history(HistoryDocument(peer: peer.settings.name, events: agent.history.events(peer.settings.name)))
     }
 
     // MARK: sessions
@@ -39,7 +60,7 @@ struct ControlAnswers: ControlProvider {
         return .sessions(SessionsDocument(sessions: await sessions([peer])))
     }
 
-    private func sessions(_ peers: [Agent.PeerHandle]) async -> [SessionDocument] {
+    func sessions(_ peers: [Agent.PeerHandle]) async -> [SessionDocument] {
         let bgp = await agent.configuration.bgp
         var documents: [SessionDocument] = []
         for peer in peers {
@@ -97,7 +118,7 @@ struct ControlAnswers: ControlProvider {
 
     // MARK: kernel
 
-    private func fib(_ selection: PrefixSelection) async -> FIBDocument {
+    func fib(_ selection: PrefixSelection) async -> FIBDocument {
         guard await agent.configuration.fib.enabled, let kernel = await agent.kernel else {
             return FIBDocument(routes: [], counters: FIBCountersDocument(), enabled: false)
         }

@@ -136,6 +136,9 @@ package actor KernelLoop: Loop {
     /// What was done since the start, without the price of a snapshot.
     package func counters() -> FIBCounters { ledger.counters }
 
+    /// Routes desired and routes installed.
+    package func totals() -> (desired: Int, installed: Int) { ledger.totals }
+
     /// Returns when all work that can be done now is done; failed operations may wait for their next attempt.
     package func settled() async {
         guard source != nil else { return }

@@ -20,6 +20,8 @@ enum LogLine {
     case peerDown(peer: String, reason: String, keepsRoutes: Bool)
     case attributeFault(peer: String, code: UInt8, remedy: String, reason: String)
     case noNextHop(peer: String, family: AddressFamily)
+    case prefixLimitNear(peer: String, family: AddressFamily, held: Int, limit: Int)
+    case prefixLimitExceeded(peer: String, family: AddressFamily, limit: Int, restartAfter: Duration)
     case kernel(KernelEvent)
     case setting(String, failed: String)
     case reloaded(added: Int, removed: Int, changed: Int)
@@ -28,6 +30,7 @@ enum LogLine {
     case controlFailed(String)
     case podLinksDeleted(Int)
     case podLinksStay(String)
+    case farewell(String)
 
     /// Writes the line.
     func log(to logger: Logger) {
@@ -73,6 +76,7 @@ enum LogLine {
         case .reloadFailed(let problems):
             (.error, "configuration not reloaded: the running one stays", [("problems", "\(problems)")])
         case .configurationProblem(let text): (.error, "configuration problem", [("problem", text)])
+        case .farewell(let step): (.notice, "drain", [("step", step)])
         case .controlFailed(let reason): (.error, "control socket", [("reason", reason)])
         case .podLinksDeleted(let count): (.debug, "links of deleted pods are gone", [("count", "\(count)")])
         case .podLinksStay(let reason):
@@ -81,7 +85,9 @@ enum LogLine {
             (.error, "problem with a password file", [("peer", peer), ("file", file), ("problem", problem)])
         case .passwordChanged(let peer, let file):
             (.notice, "a changed password is in use", [("peer", peer), ("file", file)])
-        case .peerAdvice, .peerState, .peerUp, .peerDown, .attributeFault, .noNextHop: peerContent
+        case .peerAdvice, .peerState, .peerUp, .peerDown, .attributeFault, .noNextHop, .prefixLimitNear,
+            .prefixLimitExceeded:
+            peerContent
         case .kernel(let event): Self.content(event)
         }
     }
@@ -107,6 +113,19 @@ enum LogLine {
             (
                 .warning, "malformed attribute (RFC 7606)",
                 [("peer", peer), ("attribute", "\(code)"), ("remedy", remedy), ("reason", reason)]
+            )
+        case .prefixLimitNear(let peer, let family, let held, let limit):
+            (
+                .warning, "the peer comes near its prefix limit",
+                [("peer", peer), ("family", "\(family)"), ("held", "\(held)"), ("limit", "\(limit)")]
+            )
+        case .prefixLimitExceeded(let peer, let family, let limit, let restartAfter):
+            (
+                .error, "the peer sent more prefixes than its limit; its session is shut",
+                [
+                    ("peer", peer), ("family", "\(family)"), ("limit", "\(limit)"),
+                    ("restartAfter", "\(restartAfter.wholeSeconds)s"),
+                ]
             )
         case .noNextHop(let peer, let family):
             (

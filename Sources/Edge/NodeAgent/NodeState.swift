@@ -11,19 +11,7 @@ struct NodeState {
     /// Writes the file so that a reader sees the old one or the new one, never half of one.
     func write(to directory: String) throws(SystemError) {
         if mkdir(directory, 0o755) != 0, errno != EEXIST { throw SystemError("mkdir \(directory)") }
-        let path = "\(directory)/node.json"
-        let temporary = "\(path).\(getpid())"
-        let fd = try check("open \(temporary)") { open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600) }
-        defer { close(fd) }
-        let bytes = Array(json.utf8)
-        var offset = 0
-        while offset < bytes.count {
-            offset += try check("write \(temporary)") {
-                bytes[offset...].withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
-            }
-        }
-        _ = try check("fsync \(temporary)") { fsync(fd) }
-        _ = try check("rename \(path)") { rename(temporary, path) }
+        try StateFile.write(Array(json.utf8), to: "\(directory)/node.json", synced: true)
     }
 
     /// The name was checked by the configuration: nothing here needs escaping but what a host name cannot have.

@@ -75,9 +75,10 @@ extension PeerLoop {
         }
     }
 
-    /// What the peer does not acknowledge ends the connection when its silence would.
-    func useHoldTime(_ holdTime: Duration, of id: ConnectionID) {
-        try? wires[id]?.connection.setUserTimeout(holdTime == .zero ? nil : holdTime)
+    /// In a session the hold timers decide, and say why: the kernel, which would take a peer that reads slowly for a
+    /// dead one, comes last.
+    func useSendHoldTime(_ time: Duration?, of id: ConnectionID) {
+        try? wires[id]?.connection.setUserTimeout(time.map { $0 + .seconds(10) })
     }
 
     /// Puts a descriptor under the loop's sources.

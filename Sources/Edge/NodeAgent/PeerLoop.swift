@@ -19,6 +19,7 @@ actor PeerLoop: Loop {
     let settings: PeerSettings
     private let speaker: SpeakerLoop
     let logger: Logger
+    let history: HistoryBook
     var machine: Peer
     var wires: [ConnectionID: Wire] = [:]
     var silence = SilenceWatch()
@@ -27,6 +28,9 @@ actor PeerLoop: Loop {
     /// The connection that carries the session.
     var session: ConnectionID?
     private var timer: LoopTimer?
+    /// Runs while a session is shut for having sent too much.
+    var limitTimer: LoopTimer?
+    var hasWarnedOfLimit = false
     private var batchesInFlight = 0
     private var isPaused = false
     private var batch: [Update] = []
@@ -41,6 +45,7 @@ actor PeerLoop: Loop {
         var options = TCPOptions()
         /// The file with the TCP MD5 password; nil: the session has none.
         var passwordFile: String?
+        var prefixLimit: Configuration.PrefixLimit?
     }
 
     /// A TCP connection with the framing of its stream.
@@ -66,13 +71,16 @@ actor PeerLoop: Loop {
         }
     }
 
-    init(id: PeerID, settings: PeerSettings, restart: RestartState, seed: UInt64, speaker: SpeakerLoop, logger: Logger)
-    {
+    init(
+        id: PeerID, settings: PeerSettings, restart: RestartState, seed: UInt64, speaker: SpeakerLoop, logger: Logger,
+        history: HistoryBook
+    ) {
         executor = LoopExecutor(label: "martlet.peer.\(settings.configuration.name)")
         self.id = id
         self.settings = settings
         self.speaker = speaker
         self.logger = logger
+        self.history = history
         machine = Peer(settings.configuration, seed: seed)
         machine.restartState = restart
     }
@@ -93,6 +101,8 @@ actor PeerLoop: Loop {
         perform(machine.stop(notification, at: .now))
         timer?.cancel()
         timer = nil
+        limitTimer?.cancel()
+        limitTimer = nil
     }
 
     /// The restart is over: later OPENs do not say "restarted" any more (RFC 4724 section 4.1).
@@ -139,6 +149,7 @@ actor PeerLoop: Loop {
         case .connect(let connection): connect(connection)
         case .send(let connection, let message):
             guard let wire = wires[connection] else { return }
+            if case .notification(let notification) = message { note(sent: notification) }
             var writer = ByteWriter(capacity: 64)
             message.encode(into: &writer, in: machine.decodeContext(on: connection))
             wire.send(writer.bytes)
@@ -154,13 +165,14 @@ actor PeerLoop: Loop {
         case .down(let reason): down(reason)
         case .stateChanged(let from, let to, let reason):
             LogLine.peerState(peer: name, from: "\(from)", to: "\(to)", reason: reason).log(to: logger)
+            note(from, to, reason)
         }
     }
 
     private func established(_ connection: ConnectionID, _ negotiated: Negotiated) {
         session = connection
         lastAdvice = nil
-        useHoldTime(negotiated.holdTime, of: connection)
+        useSendHoldTime(negotiated.sendHoldTime, of: connection)
         batchesInFlight = 0
         isPaused = false
         let families = negotiated.families.families.map { "\($0)-unicast" }.joined(separator: ",")
@@ -168,6 +180,7 @@ actor PeerLoop: Loop {
             peer: name, families: families, holdTime: negotiated.holdTime,
             restarted: negotiated.peerGracefulRestart?.restarted ?? false
         ).log(to: logger)
+        note(up: families)
         let local = wires[connection]?.connection.localAddress
         speaker.post { [id] in $0.established(id, connection, negotiated, local: local) }
     }
@@ -177,6 +190,7 @@ actor PeerLoop: Loop {
         silence.restart(.read(), at: .now)
         batch = []
         LogLine.peerDown(peer: name, reason: reason.text, keepsRoutes: reason.keepsRoutes).log(to: logger)
+        note(down: reason)
         speaker.post { [id] in $0.down(id, keepsRoutes: reason.keepsRoutes) }
     }
 
@@ -214,6 +228,7 @@ actor PeerLoop: Loop {
                 return
             }
         }
+        if case .notification(let notification) = message { note(received: notification) }
         deliverBatch()
         perform(machine.received(message, on: connection, at: now))
     }
@@ -231,6 +246,7 @@ actor PeerLoop: Loop {
     }
 
     private func log(_ fault: AttributeFault) {
+        note(fault)
         LogLine.attributeFault(
             peer: name, code: fault.code, remedy: "\(fault.remedy)", reason: fault.reason
         ).log(to: logger)
@@ -246,8 +262,9 @@ actor PeerLoop: Loop {
         speaker.post { [id] in $0.receive(updates, from: id, loop: self) }
     }
 
-    /// The speaker has worked on a batch.
-    func batchIsDone() {
+    /// The speaker has worked on a batch; its fullest family now holds that many paths of this peer.
+    func batchIsDone(_ family: AddressFamily, held: Int) {
+        checkLimit(family, held: held)
         batchesInFlight = max(0, batchesInFlight - 1)
         if batchesInFlight <= Self.batchesLow { pause(false) }
     }

@@ -39,20 +39,21 @@ package enum Process {
         }
 
         package let stream: AsyncStream<Request>
-        private let sources: [any DispatchSourceSignal]
-
         package init() {
             let (stream, continuation) = AsyncStream.makeStream(of: Request.self)
             self.stream = stream
             signal(SIGPIPE, SIG_IGN)
             let requests: [(CInt, Request)] = [(SIGTERM, .terminate), (SIGINT, .interrupt), (SIGHUP, .reload)]
-            sources = requests.map { number, request in
+            let sources = requests.map { number, request in
                 signal(number, SIG_IGN)
                 let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
                 source.setEventHandler { continuation.yield(request) }
                 source.activate()
                 return source
             }
+            // They live as long as somebody listens, not only as long as this value.
+            nonisolated(unsafe) let kept = sources
+            continuation.onTermination = { _ in kept.forEach { $0.cancel() } }
         }
     }
 }

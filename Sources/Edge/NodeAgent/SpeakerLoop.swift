@@ -15,10 +15,10 @@ actor SpeakerLoop: Loop {
     /// Prefixes in one turn, so that questions and sessions get theirs in between.
     private static let prefixesPerTurn = 4096
 
-    private var speaker: Speaker
+    var speaker: Speaker
     private var outputs: [PeerID: Output] = [:]
     private var loops: [PeerID: PeerLoop] = [:]
-    private let kernel: KernelLoop?
+    let kernel: KernelLoop?
     private let logger: Logger
     private var topology = Topology()
     private var isTurnPosted = false
@@ -30,7 +30,10 @@ actor SpeakerLoop: Loop {
     private var timer: LoopTimer?
     /// When the deferral ends.
     private var deadline: Instant?
-    private let deferralTime: Duration
+    let deferralTime: Duration
+    /// Changes that may not reach the kernel while the node says goodbye.
+    var held = HeldChanges()
+    var holdTimer: LoopTimer?
 
     /// The way to an established peer.
     private struct Output {
@@ -74,6 +77,8 @@ actor SpeakerLoop: Loop {
         isConverged = true
         timer?.cancel()
         timer = nil
+        holdTimer?.cancel()
+        holdTimer = nil
         loops = [:]
         outputs = [:]
     }
@@ -106,7 +111,10 @@ actor SpeakerLoop: Loop {
         self.topology = topology
         // An IPv6 address is often there only after the session: duplicate address detection takes seconds.
         for (id, output) in outputs { speaker.setAddresses(topology.sessionAddresses(output.local), for: id) }
-        let (own, subnets) = (topology.ownAddresses, topology.linkSubnets)
+        // Without the pods' links, which only have link-local addresses: else every new pod would judge the whole table
+        // anew.
+        let own = Set(topology.interfaces.lazy.filter { !$0.isPodLink }.flatMap(\.addresses).map(\.address))
+        let subnets = topology.linkSubnets
         setPolicy { policy in
             policy.ownAddresses = own
             policy.linkSubnets = subnets
@@ -134,7 +142,8 @@ actor SpeakerLoop: Loop {
 
     func receive(_ updates: [Update], from id: PeerID, loop: PeerLoop) {
         speaker.receive(updates, from: id, at: .now)
-        loop.post { $0.batchIsDone() }
+        let fullest = speaker.pathCount(id)
+        loop.post { $0.batchIsDone(fullest.family, held: fullest.count) }
         wake()
     }
 
@@ -158,7 +167,7 @@ actor SpeakerLoop: Loop {
 
     // MARK: turns
 
-    private func wake() {
+    func wake() {
         guard !isTurnPosted else { return }
         isTurnPosted = true
         post { $0.turn() }
@@ -168,8 +177,8 @@ actor SpeakerLoop: Loop {
         isTurnPosted = false
         let changes = speaker.takeChanges(limit: Self.prefixesPerTurn, describing: kernel != nil)
         if let kernel, !changes.isEmpty {
-            let routes = changes.map(fibChange)
-            kernel.post { $0.apply(routes) }
+            let routes = held.pass(changes.map(fibChange))
+            if !routes.isEmpty { kernel.post { $0.apply(routes) } }
         }
         var isBusy = speaker.hasChanges
         for (id, output) in outputs where output.isWritable {
@@ -190,6 +199,7 @@ actor SpeakerLoop: Loop {
             deadline = .now + Speaker.sweepGrace
         }
         timer?.arm([deadline, speaker.nextDeadline].compactMap { $0 }.min(), at: .now)
+        if held.mode == .removals, speaker.isConverged { endHold() }
         if isBusy { wake() }
     }
 
@@ -221,6 +231,9 @@ actor SpeakerLoop: Loop {
         kernel?.post { $0.converged() }
         for loop in loops.values { loop.post { $0.restartIsOver() } }
     }
+
+    /// Whether everything that was to be told has been told, and the peers' sockets took it.
+    var isQuiet: Bool { !isTurnPosted && speaker.isQuiet && outputs.values.allSatisfy(\.isWritable) }
 
     // MARK: questions
 

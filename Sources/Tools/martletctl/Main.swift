@@ -9,9 +9,12 @@ struct Martletctl: ParsableCommand {
         abstract: "Ask the Martlet agent of this node what it does, and why.",
         discussion: """
             Exit status: 0 the question was answered; 1 the agent is not running or refused; 2 wrong usage; \
-            3 a configured peer is down (sessions --check).
+            3 a configured peer is down (sessions --check), or a check failed (health, ready).
             """,
-        subcommands: [Sessions.self, Session.self, Routes.self, FIB.self, Pods.self, Status.self])
+        subcommands: [
+            Sessions.self, Session.self, Routes.self, FIB.self, Pods.self, Status.self, Explain.self, History.self,
+            Drain.self, Undrain.self, Health.self, Ready.self, Metrics.self,
+        ])
 
     static func main() {
         do {

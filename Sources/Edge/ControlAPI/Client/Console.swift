@@ -34,6 +34,12 @@ package struct Console: Sendable {
         return try client.decode(SessionsDocument.self, answer).sessions.allSatisfy(\.isEstablished)
     }
 
+    /// Prints the checks; false when one failed.
+    package func showHealth(_ request: ControlRequest) throws(ControlError) -> Bool {
+        let answer = try show(request)
+        return try client.decode(HealthDocument.self, answer).ok
+    }
+
     /// Writes to a descriptor as much as its reader takes.
     package static func write(_ bytes: [UInt8], to descriptor: Int32 = STDOUT_FILENO) {
         var rest = bytes[...]
@@ -55,6 +61,11 @@ package struct Console: Sendable {
         case .routes: Render.routes(try client.decode(RoutesDocument.self, answer), wide: wide)
         case .fib: Render.fib(try client.decode(FIBDocument.self, answer))
         case .pods: Render.pods(try client.decode(PodsDocument.self, answer), wide: wide)
+        case .explain: Render.explain(try client.decode(ExplainDocument.self, answer))
+        case .history: Render.history(try client.decode(HistoryDocument.self, answer))
+        case .drain, .undrain: Render.drain(try client.decode(DrainDocument.self, answer))
+        case .health, .ready: Render.health(try client.decode(HealthDocument.self, answer))
+        case .metrics: String(decoding: answer, as: UTF8.self)
         }
     }
 }

@@ -46,7 +46,10 @@ package struct ControlClient: Sendable {
     }
 
     /// The body of a path such as `/v1/sessions`; an answer other than 200 is an error.
-    package func get(_ path: String) throws(ControlError) -> [UInt8] {
+    package func get(_ path: String) throws(ControlError) -> [UInt8] { try send(path, posting: false, patience: 0) }
+
+    /// As `get`, by POST where `posting`; `patience`: seconds that the answer may take longer than usual.
+    private func send(_ path: String, posting: Bool, patience: Int) throws(ControlError) -> [UInt8] {
         guard UnixAddress(socket) != nil else { throw .broken("\(socket) is no path for a socket: at most 107 bytes") }
         guard let handle = curl_easy_init() else { throw .broken("libcurl does not start") }
         defer { curl_easy_cleanup(handle) }
@@ -56,13 +59,20 @@ package struct ControlClient: Sendable {
             ccurl_set_string(handle, CURLOPT_URL, "http://martletd\(path)"),
             ccurl_set_string(handle, CURLOPT_PROXY, ""),
             ccurl_set_long(handle, CURLOPT_NOSIGNAL, 1),
-            ccurl_set_long(handle, CURLOPT_TIMEOUT, timeout),
+            ccurl_set_long(handle, CURLOPT_TIMEOUT, timeout + patience),
             ccurl_set_writer(handle, appendToBody, Unmanaged.passUnretained(body).toOpaque()),
         ]
         guard options.allSatisfy({ $0 == CURLE_OK }) else { throw .broken("this libcurl knows no UNIX sockets") }
+        if posting {
+            // An empty body: what is to be done stands in the path.
+            _ = ccurl_set_long(handle, CURLOPT_POSTFIELDSIZE, 0)
+            _ = ccurl_set_string(handle, CURLOPT_COPYPOSTFIELDS, "")
+        }
         let result = withExtendedLifetime(body) { curl_easy_perform(handle) }
         guard result == CURLE_OK else { throw error(result, handle) }
         let status = ccurl_get_long(handle, CURLINFO_RESPONSE_CODE)
+        // A failed check has its document, too.
+        if status == 503, (try? ControlJSON.decode(HealthDocument.self, from: body.bytes)) != nil { return body.bytes }
         guard status == 200 else {
             let document = try? ControlJSON.decode(ErrorDocument.self, from: body.bytes)
             throw .refused(status: status, message: document?.error ?? "martletd answered with HTTP status \(status)")
@@ -71,7 +81,11 @@ package struct ControlClient: Sendable {
     }
 
     /// The answer to a request as bytes, for `-o json`.
-    package func get(_ request: ControlRequest) throws(ControlError) -> [UInt8] { try get(request.path) }
+    package func get(_ request: ControlRequest) throws(ControlError) -> [UInt8] {
+        var patience = 0
+        if case .drain(let order) = request { patience = order.waitMilliseconds / 1000 + 1 }
+        return try send(request.path, posting: request.method == "POST", patience: patience)
+    }
 
     /// Reads an answer.
     package func decode<Document: Decodable>(_: Document.Type, _ bytes: [UInt8]) throws(ControlError) -> Document {

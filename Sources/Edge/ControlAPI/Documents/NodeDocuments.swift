@@ -65,6 +65,8 @@ package struct StatusDocument: Codable, Sendable, Equatable {
     package var sessions: Int
     /// Those that are established.
     package var sessionsEstablished: Int
+    /// Where a goodbye stands; absent while the node serves.
+    package var drain: DrainDocument?
     /// Versions of linked libraries by name.
     package var libraries: [String: String] = [:]
 

@@ -4,8 +4,13 @@ package struct SessionsDocument: Codable, Sendable, Equatable {
     package var schema = ControlSchema.version
     /// In the order of the configuration.
     package var sessions: [SessionDocument]
+    /// Where a goodbye stands; absent while the node serves.
+    package var drain: DrainDocument?
 
-    package init(sessions: [SessionDocument]) { self.sessions = sessions }
+    package init(sessions: [SessionDocument], drain: DrainDocument? = nil) {
+        self.sessions = sessions
+        self.drain = drain
+    }
 }
 
 /// States of a session (RFC 4271 section 8.2.2), and one for peers that an operator shut down.

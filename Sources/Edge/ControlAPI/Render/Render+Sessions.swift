@@ -26,7 +26,7 @@ extension Render {
                 table.add(head(session) + [families, "", "", "", ""] + extra + [reason(session)])
             }
         }
-        return table.text
+        return table.text + (document.drain.map { "\n" + drain($0) } ?? "")
     }
 
     private static func head(_ session: SessionDocument) -> [String] {
@@ -65,6 +65,7 @@ extension Render {
     private static func reason(_ session: SessionDocument) -> String {
         guard !session.isEstablished else { return "no families" }
         guard let error = session.lastError else {
+            guard session.state != .shutDown else { return "shut down on this side" }
             return session.passive ? "waiting for the peer to connect" : ""
         }
         return "\(words(error)) (\(Printable.duration(error.secondsAgo)) ago)"

@@ -6,15 +6,28 @@ import Glibc
 /// The loop that owns the control socket: HTTP by libmicrohttpd, which has no thread here.
 ///
 /// Its epoll descriptor lies under a read source on the loop's queue; a request is suspended while the provider thinks,
-/// so a slow answer holds up nobody. Only GET is served; requests are at most 16 KiB.
+/// so a slow answer holds up nobody. GET asks, POST changes; requests are at most 16 KiB.
 package actor ControlServer {
     private let executor = LoopExecutor(label: "control")
     private let provider: any ControlProvider
+    private let surface: Surface
     private var running: Running?
+
+    /// What a server offers.
+    package enum Surface: Sendable {
+        /// Everything, to whoever may open the UNIX socket.
+        case control
+        /// Metrics and health alone, to whoever reaches the TCP port.
+        case metrics
+
+        func offers(_ request: ControlRequest) -> Bool {
+            self == .control || request == .metrics || request == .health || request == .ready
+        }
+    }
 
     /// What exists between `start` and `stop`.
     private struct Running {
-        let socket: ControlSocket
+        let socket: any ListeningSocket
         let daemon: OpaquePointer
         let source: any DispatchSourceRead
         let timer: any DispatchSourceTimer
@@ -25,19 +38,33 @@ package actor ControlServer {
     nonisolated package var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// Nothing happens before `start`.
-    package init(provider: any ControlProvider) { self.provider = provider }
+    package init(provider: any ControlProvider, surface: Surface = .control) {
+        (self.provider, self.surface) = (provider, surface)
+    }
 
     /// Opens the socket (mode 0660) and serves it until `stop`; throws when another agent is alive on it.
     package func start(socket path: String) throws(ControlServerError) {
         guard running == nil else { throw .alreadyRunning(socket: path) }
-        let socket = try ControlSocket(path: path)
+        try serve(try ControlSocket(path: path))
+    }
+
+    /// Opens a TCP port and serves it until `stop`; returns the port, which the kernel chooses for port 0.
+    @discardableResult
+    package func start(on address: SocketAddress) throws(ControlServerError) -> UInt16 {
+        guard running == nil else { throw .alreadyRunning(socket: "\(address)") }
+        let socket = try TCPServerSocket(address)
+        try serve(socket)
+        return socket.port
+    }
+
+    private func serve(_ socket: any ListeningSocket) throws(ControlServerError) {
         // The daemon gets no reference that it would own: `stop` ends it before the actor can go.
         let context = Unmanaged.passUnretained(self).toOpaque()
         guard let daemon = cmicrohttpd_start(socket.descriptor, 128, 30, handleRequest, requestCompleted, context)
         else {
             socket.remove()
             close(socket.descriptor)
-            throw .cannotOpen(socket: path, reason: "libmicrohttpd does not start")
+            throw .cannotOpen(socket: socket.name, reason: "libmicrohttpd does not start")
         }
         let source = DispatchSource.makeReadSource(
             fileDescriptor: cmicrohttpd_descriptor(daemon), queue: executor.queue)
@@ -84,14 +111,20 @@ package actor ControlServer {
     /// One call of libmicrohttpd for a request; the last of several has no body data and finds a reply or asks for one.
     fileprivate func handle(_ request: PendingRequest) -> MHD_Result {
         if let reply = request.reply { return respond(request, reply) }
-        guard request.method == "GET" else {
-            return respond(request, ControlReply.error(status: 405, message: "only GET is served").encoded())
-        }
         guard running != nil else {
             return respond(request, ControlReply.error(status: 503, message: "the agent is stopping").encoded())
         }
         do throws(ControlRequestError) {
-            ask(request, try ControlRequest(path: request.path, parameters: request.parameters))
+            let question = try ControlRequest(path: request.path, parameters: request.parameters)
+            guard surface.offers(question) else {
+                throw ControlRequestError(status: 404, message: "only /metrics, /healthz and /readyz are served here")
+            }
+            guard request.method == question.method else {
+                var reply = ControlReply.error(status: 405, message: "only \(question.method) is served").encoded()
+                reply.allow = question.method
+                return respond(request, reply)
+            }
+            ask(request, question)
             return .YES
         } catch {
             return respond(request, ControlReply.error(status: error.status, message: error.message).encoded())
@@ -110,16 +143,18 @@ package actor ControlServer {
         }
     }
 
-    private func finish(_ id: ObjectIdentifier, _ reply: (status: Int, body: [UInt8])) {
+    private func finish(_ id: ObjectIdentifier, _ reply: HTTPReply) {
         guard let request = running?.waiting.removeValue(forKey: id) else { return }
         request.reply = reply
         MHD_resume_connection(request.connection)
         turn()
     }
 
-    private func respond(_ request: PendingRequest, _ reply: (status: Int, body: [UInt8])) -> MHD_Result {
+    private func respond(_ request: PendingRequest, _ reply: HTTPReply) -> MHD_Result {
         reply.body.withUnsafeBytes {
-            cmicrohttpd_respond(request.connection, UInt32(clamping: reply.status), $0.baseAddress, $0.count)
+            cmicrohttpd_respond(
+                request.connection, UInt32(clamping: reply.status), $0.baseAddress, $0.count, reply.contentType,
+                reply.allow)
         }
     }
 }
@@ -133,7 +168,7 @@ private final class PendingRequest {
     /// Body bytes that were thrown away.
     var discarded = 0
     /// Set when the connection is resumed.
-    var reply: (status: Int, body: [UInt8])?
+    var reply: HTTPReply?
 
     init(connection: OpaquePointer, method: String, path: String) {
         (self.connection, self.method, self.path) = (connection, method, path)

@@ -1,4 +1,5 @@
 import CLinux
+import DispatchIO
 import Glibc
 
 /// Why the control socket cannot be opened.
@@ -12,14 +13,44 @@ package enum ControlServerError: Error, Sendable, Equatable, CustomStringConvert
         switch self {
         case .alreadyRunning(let socket):
             "another martletd answers on \(socket): stop it first, or set control.socket to another path"
-        case .cannotOpen(let socket, let reason): "the control socket \(socket) cannot be opened: \(reason)"
+        case .cannotOpen(let socket, let reason): "the socket \(socket) cannot be opened: \(reason)"
         }
     }
 }
 
+/// Where a server listens.
+protocol ListeningSocket: Sendable {
+    /// For messages.
+    var name: String { get }
+    var descriptor: Int32 { get }
+    /// Takes away what the socket left in the file system; does not close the descriptor.
+    func remove()
+}
+
+/// A listening TCP port.
+struct TCPServerSocket: ListeningSocket {
+    let name: String
+    let descriptor: Int32
+    /// The port, also where the kernel chose it.
+    let port: UInt16
+
+    init(_ address: SocketAddress) throws(ControlServerError) {
+        name = "\(address)"
+        do throws(SystemError) {
+            descriptor = try TCPSocket.listen(on: address)
+        } catch {
+            throw .cannotOpen(socket: "\(address)", reason: "\(error)")
+        }
+        port = TCPSocket.localAddress(descriptor)?.port ?? address.port
+    }
+
+    func remove() {}
+}
+
 /// A listening UNIX socket in the file system that is removed again by whoever made it.
-struct ControlSocket {
+struct ControlSocket: ListeningSocket {
     let path: String
+    var name: String { path }
     let descriptor: Int32
     private let device: dev_t
     private let inode: ino_t

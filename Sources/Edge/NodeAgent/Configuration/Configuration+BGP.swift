@@ -107,7 +107,6 @@ extension Configuration {
         "bfd": "remove it: a dead peer is found by the hold time only",
         "interface": "remove it and write the peer's address",
         "defaultGateway": "remove it and write the peer's address",
-        "maxPrefixes": "remove it: the number of prefixes would not be limited",
     ]
 
     private static func peer(_ section: ConfigurationSection, _ context: PeerContext) -> LocatedPeer? {
@@ -134,6 +133,10 @@ extension Configuration {
         let exportPolicy: Located<ExportPolicy>? = section.value(
             "export", ConfigurationValue.words(ExportPolicy.self), ConfigurationValue.choice)
         let client = section.value("routeReflectorClient", ConfigurationValue.boolWords, ConfigurationValue.bool)
+        let limit = section.contains("maxPrefixes") ? prefixLimit(section.section("maxPrefixes")) : nil
+        let ownAS = section.value(
+            "allowOwnAS", "how often our own AS may stand in the path of a route, 0 to 10",
+            ConfigurationValue.integer(UInt8(0)...10))
         section.finish(unsupported: unsupportedPeerKeys)
         guard let address else { return nil }
         let peer = PeerSettings(
@@ -141,7 +144,8 @@ extension Configuration {
             families: families, passive: passive?.value ?? false, port: port?.value ?? 179, holdTime: holdTime?.value,
             localAddress: local?.value, passwordFile: passwordFile, reach: reach,
             importPolicy: importPolicy?.value ?? .cluster,
-            exportPolicy: exportPolicy?.value ?? .own, routeReflectorClient: client?.value ?? false)
+            exportPolicy: exportPolicy?.value ?? .own, routeReflectorClient: client?.value ?? false,
+            prefixLimit: limit ?? .standard(importPolicy?.value ?? .cluster), allowOwnAS: ownAS?.value ?? 0)
         checkAddresses(peer, address.mark, local?.mark, context, problems)
         checkPolicies(peer, importPolicy?.mark, exportPolicy?.mark, context, problems)
         checkTimers(peer, passive?.mark, holdTime?.mark, context, problems)
@@ -153,6 +157,19 @@ extension Configuration {
             )
         }
         return LocatedPeer(settings: peer, nameMark: name?.mark ?? address.mark, addressMark: address.mark)
+    }
+
+    private static func prefixLimit(_ section: ConfigurationSection) -> PrefixLimit {
+        var section = section
+        let limit = section.required(
+            "limit", "prefixes of one family, 1 to 10000000", ConfigurationValue.integer(UInt32(1)...10_000_000))
+        let warning = section.value(
+            "warnAt", "percent of the limit, 1 to 100", ConfigurationValue.integer(UInt8(1)...100))
+        let restart = section.value(
+            "restartAfter", "whole seconds from 1s to 86400s", ConfigurationValue.seconds(1...86400))
+        section.finish()
+        return PrefixLimit(
+            limit: limit?.value ?? 1, warnAt: warning?.value ?? 80, restartAfter: restart?.value ?? .seconds(300))
     }
 
     private static func peerASN(_ section: inout ConfigurationSection, _ context: PeerContext) -> Located<ASNumber>? {

@@ -97,14 +97,15 @@ extension Configuration {
         let imports = imports(file.section("import"))
         let bgp = bgp(file.section("bgp"), fibEnabled: fib.enabled, inspect: inspect)
         let control = control(file.section("control"), node: node)
+        let metrics = metrics(file.section("metrics"))
         let log = log(file.section("log"))
-        file.finish(unsupported: ["metrics": "remove it: metrics are not served by this version"])
+        file.finish()
         let context = PrefixChecks(
             file: file, podCIDRs: node.podCIDRs, clusterCIDRs: clusterCIDRs, imports: imports, fib: fib, bgp: bgp)
         context.run()
         return Configuration(
             node: node.settings, clusterCIDRs: clusterCIDRs.map(\.value), bgp: bgp.settings, fib: fib, imports: imports,
-            control: control, log: log)
+            control: control, metrics: metrics, log: log)
     }
 
     /// `node` with the places that later checks point at.
@@ -177,6 +178,13 @@ extension Configuration {
                 "node.stateDir is too long for a socket in it; set control.socket to a path of at most 107 bytes")
         }
         return ControlSettings(socket: path)
+    }
+
+    private static func metrics(_ section: ConfigurationSection) -> MetricsSettings {
+        var section = section
+        let listen = section.value("listen", ConfigurationValue.endpointWords, ConfigurationValue.endpoint)
+        section.finish()
+        return MetricsSettings(listen: listen?.value)
     }
 
     private static func log(_ section: ConfigurationSection) -> LogSettings {

@@ -16,6 +16,8 @@ package struct Configuration: Sendable, Equatable {
     package var imports: ImportSettings
     /// The control socket.
     package var control: ControlSettings
+    /// Metrics and health on a TCP port.
+    package var metrics: MetricsSettings
     /// What is logged, and how.
     package var log: LogSettings
 
@@ -94,12 +96,32 @@ package struct Configuration: Sendable, Equatable {
         package var exportPolicy: ExportPolicy
         /// The peer is a client of this route reflector (RFC 4456); only for internal peers.
         package var routeReflectorClient: Bool
+        /// What a peer may send before its session is shut; nil: any number.
+        package var prefixLimit: PrefixLimit?
+        /// How often our own AS may stand in a path (0: AS loop), for racks whose nodes share one AS number.
+        package var allowOwnAS: UInt8
 
         /// The hold time that we propose to this peer.
         package func holdTime(_ bgp: BGPSettings) -> Duration { holdTime ?? bgp.holdTime }
 
         /// Whether the peer is in our own AS.
         package func isInternal(_ bgp: BGPSettings) -> Bool { asn == bgp.asn }
+    }
+
+    /// Key `maxPrefixes` of a peer.
+    package struct PrefixLimit: Sendable, Equatable {
+        /// Prefixes of one family; one more and the session is shut (RFC 4486, Cease 1).
+        package var limit: UInt32
+        /// Percent of the limit from which the log warns.
+        package var warnAt: UInt8
+        /// When a session that was shut is tried again.
+        package var restartAfter: Duration
+
+        /// Without the key: enough for the largest cluster, and far from what fills a node's memory. A route server
+        /// that imports all is not limited.
+        static func standard(_ policy: ImportPolicy) -> PrefixLimit? {
+            policy == .all ? nil : PrefixLimit(limit: 200_000, warnAt: 80, restartAfter: .seconds(300))
+        }
     }
 
     /// Key `import` of a peer.
@@ -151,6 +173,22 @@ package struct Configuration: Sendable, Equatable {
     package struct ControlSettings: Sendable, Equatable {
         /// Absolute path of the control socket; default: `martletd.sock` in `node.stateDir`.
         package var socket: String
+    }
+
+    /// Key `metrics`.
+    package struct MetricsSettings: Sendable, Equatable {
+        /// Where `/metrics`, `/healthz` and `/readyz` are served to whoever can connect; nil: nowhere.
+        package var listen: Endpoint?
+
+        /// An address and a TCP port, 1...65535.
+        package struct Endpoint: Sendable, Equatable, CustomStringConvertible {
+            package var address: IPAddress
+            package var port: UInt16
+
+            package var description: String {
+                address.family == .ipv4 ? "\(address):\(port)" : "[\(address)]:\(port)"
+            }
+        }
     }
 
     /// Key `log`.

@@ -70,6 +70,20 @@ enum ConfigurationValue {
     }
 
     /// Not the reserved numbers of RFC 7607, RFC 7300 and RFC 6793.
+    static let endpointWords = "an address and a port, such as 127.0.0.1:9179 or \"[::1]:9179\""
+
+    /// Address and port; the address of IPv6 in brackets. Names are not resolved.
+    static func endpoint(_ text: String) -> Configuration.MetricsSettings.Endpoint? {
+        guard let colon = text.lastIndex(of: ":"),
+            let port = integer(UInt16(1)...UInt16.max)(String(text[text.index(after: colon)...]))
+        else { return nil }
+        var host = text[..<colon]
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        if isBracketed { host = host.dropFirst().dropLast() }
+        guard let address = IPAddress(host), (address.family == .ipv6) == isBracketed else { return nil }
+        return .init(address: address, port: port)
+    }
+
     static func asn(_ text: String) -> ASNumber? {
         ASNumber(text).flatMap { [0, 23456, 65535, .max].contains($0.rawValue) ? nil : $0 }
     }

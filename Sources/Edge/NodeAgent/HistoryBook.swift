@@ -1,0 +1,113 @@
+import ControlAPI
+import Dispatch
+import Glibc
+import Synchronization
+
+/// The last 1,000 events of each session, for `martletctl history`; also in files of the state directory, so that the
+/// next run knows them. Any loop may write.
+final class HistoryBook: Sendable {
+    /// Events kept of a peer.
+    static let limit = 1000
+    /// What happens again within so many events is counted there: a peer that is away goes in circles for days.
+    private static let repeats = 4
+    /// Largest file that is read.
+    private static let largestFile = 4 << 20
+
+    /// Peers write some of the texts.
+    private let longestText = 600
+
+    private struct State {
+        var events: [String: [SessionEventDocument]] = [:]
+        /// Peers whose file is older than their events.
+        var dirty: Set<String> = []
+        var directory: String?
+        var isWriteQueued = false
+    }
+
+    private let state = Mutex(State())
+    private let queue = DispatchQueue(label: "martlet.history")
+
+    /// Files go into `directory` from now on; those of an earlier run are read when their peer is first mentioned.
+    func open(in directory: String) { state.withLock { $0.directory = directory } }
+
+    /// Keeps an event that happens now.
+    func note(_ peer: String, _ kind: SessionEventDocument.Kind, _ text: String) {
+        note(peer, kind, text, at: Self.now)
+    }
+
+    /// Keeps an event; `milliseconds` since 1970.
+    func note(_ peer: String, _ kind: SessionEventDocument.Kind, _ text: String, at milliseconds: Int64) {
+        let mustQueue = state.withLock { state in
+            if state.events[peer] == nil { state.events[peer] = Self.read(peer, in: state.directory) }
+            Self.add(kind, String(text.prefix(longestText)), at: milliseconds, to: &state.events[peer, default: []])
+            state.dirty.insert(peer)
+            guard state.directory != nil, !state.isWriteQueued else { return false }
+            state.isWriteQueued = true
+            return true
+        }
+        // A burst of events makes one write.
+        if mustQueue { queue.asyncAfter(deadline: .now() + 2) { [weak self] in self?.flush() } }
+    }
+
+    private static func add(
+        _ kind: SessionEventDocument.Kind, _ text: String, at time: Int64, to events: inout [SessionEventDocument]
+    ) {
+        let recent = events.indices.suffix(repeats).last { events[$0].kind == kind && events[$0].text == text }
+        if let recent, kind != .up, kind != .down, kind != .agent {
+            events[recent].count += 1
+            events[recent].lastMilliseconds = time
+            return
+        }
+        events.append(SessionEventDocument(firstMilliseconds: time, kind: kind, text: text))
+        // A tenth at once, so that not every event moves all the others.
+        if events.count >= limit + limit / 10 { events.removeFirst(events.count - limit) }
+    }
+
+    /// The events of a peer, the oldest first.
+    func events(_ peer: String) -> [SessionEventDocument] {
+        state.withLock { $0.events[peer, default: []].suffix(Self.limit) }
+    }
+
+    /// Writes what is not written, and writes no more.
+    func close() {
+        flush()
+        state.withLock { $0.directory = nil }
+    }
+
+    // MARK: files
+
+    private static var now: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+
+    /// Names of peers have no slash; the prefix keeps `..` from being a directory.
+    private static func path(_ peer: String, in directory: String) -> String { "\(directory)/history-\(peer).json" }
+
+    /// A file that is missing, or is not what we write, is no history.
+    private static func read(_ peer: String, in directory: String?) -> [SessionEventDocument] {
+        guard let directory, let bytes = StateFile.read(path(peer, in: directory), limit: largestFile),
+            let document = try? ControlJSON.decode(HistoryDocument.self, from: bytes),
+            document.schema == ControlSchema.version, document.peer == peer
+        else { return [] }
+        return document.events.suffix(limit)
+    }
+
+    private func flush() {
+        let (directory, documents) = state.withLock { state in
+            state.isWriteQueued = false
+            defer { state.dirty = [] }
+            return (
+                state.directory,
+                state.dirty.map { HistoryDocument(peer: $0, events: state.events[$0, default: []].suffix(Self.limit)) }
+            )
+        }
+        guard let directory else { return }
+        for document in documents {
+            // Nothing depends on these files: one that cannot be written is missed by a person at most.
+            guard let bytes = try? ControlJSON.encode(document) else { continue }
+            try? StateFile.write(bytes, to: Self.path(document.peer, in: directory))
+        }
+    }
+}

@@ -1,0 +1,35 @@
+import BGPSpeaker
+import DispatchIO
+import NetTypes
+
+extension SpeakerLoop {
+    /// Takes the next step of the goodbye; the peers are told in turns as always.
+    func setFarewell(_ step: Farewell) {
+        speaker.setFarewell(step)
+        wake()
+    }
+
+    /// From now on nothing that the sessions lose is taken out of the kernel.
+    func holdKernel() { setHold(.everything) }
+
+    /// The sessions come back: removals wait until all peers have converged, or the deferral time is over.
+    func resumeKernel() {
+        setHold(.removals)
+        let timer = LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.endHold() } }
+        timer.arm(.now + deferralTime, at: .now)
+        holdTimer = timer
+        wake()
+    }
+
+    /// Everything reaches the kernel again.
+    func endHold() {
+        holdTimer?.cancel()
+        holdTimer = nil
+        setHold(.nothing)
+    }
+
+    private func setHold(_ mode: HeldChanges.Mode) {
+        let routes = held.set(mode)
+        if !routes.isEmpty { kernel?.post { $0.apply(routes) } }
+    }
+}
