@@ -67,7 +67,7 @@ bench: root build ## BGP speed against BIRD: S1 and S3s, with the wire floor
 
 bench-cni: root build ## ADD, CHECK and DEL against ptp with host-local
 	@scripts/install-deps bench
-	@Benchmarks/cnibench.py --variant ptp=Benchmarks/conf/ptp.conflist --variant martlet=Benchmarks/conf/martlet.conflist \
+	@Benchmarks/cnibench.py --variant ptp=Benchmarks/conf/ptp.conflist --variant martlet=Benchmarks/conf/martlet.conflist --variant deferred=Benchmarks/conf/martlet-deferred.conflist \
 		--cni-path $(CURDIR)/build/bin:/usr/lib/cni:/opt/cni/bin -n 50 --parallel 1,10
 
 fuzz: toolchain ## each fuzz target for SECONDS=60

@@ -75,8 +75,8 @@ let package = Package(
         edge("CNIPlugin", ["PodWiring", "IPAM", "NetTypes", "CLinux"]),
         edge("AddressStore", ["IPAM", "NetTypes", "CLinux"]),
         edge("ControlAPI", ["NetTypes", "DispatchIO", "CCurl", "CMicroHTTPD", "CLinux"]),
-        edge(
-            "PodNetwork", ["CNIPlugin", "AddressStore", "Netlink", "PodWiring", "IPAM", "NetTypes", "CLinux"]),
+        edge("PodAddresses", ["CNIPlugin", "AddressStore", "IPAM", "NetTypes"]),
+        edge("PodNetwork", ["PodAddresses", "CNIPlugin", "Netlink", "PodWiring", "CLinux"]),
         edge(
             "NodeAgent",
             [
@@ -88,7 +88,7 @@ let package = Package(
         // Tools
         tool("martletd", ["NodeAgent", "NetTypes", argumentParser, logging]),
         tool("martlet", ["PodNetwork", "CNIPlugin"]),
-        tool("martlet-ipam", ["PodNetwork", "CNIPlugin"]),
+        tool("martlet-ipam", ["PodAddresses", "CNIPlugin"]),
         tool("martletctl", ["ControlAPI", argumentParser]),
 
         // Tests
@@ -103,6 +103,7 @@ let package = Package(
         tests("IPAMTests", ["IPAM", "NetTypes"]),
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
         tests("CNIPluginTests", ["CNIPlugin", "PodWiring", "NetTypes"]),
+        tests("PodAddressesTests", ["PodAddresses", "CNIPlugin", "NetTypes"]),
         tests("PodNetworkTests", ["PodNetwork", "CNIPlugin", "NetTypes", "TestKit"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
         .testTarget(
@@ -110,7 +111,10 @@ let package = Package(
             path: "Tests/ControlAPITests", exclude: ["Golden"], swiftSettings: settings),
         tests(
             "NodeAgentTests",
-            ["NodeAgent", "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "DispatchIO", "NetTypes", "TestKit", logging]),
+            [
+                "NodeAgent", "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "PodWiring", "DispatchIO", "NetTypes",
+                "CLinux", "TestKit", logging,
+            ]),
         tests("TidyTests", ["TestKit"]),
         tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
         tests("InteropTests", ["Lab", "TestKit", "NetTypes"]),

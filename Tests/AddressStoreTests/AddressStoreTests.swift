@@ -81,6 +81,18 @@ struct AddressStoreTests {
         #expect(try temporary.store.records().map(\.containerID) == ["c1"])
     }
 
+    @Test func `the record that a killed process had just finished is not overwritten by the next`() throws {
+        let temporary = TemporaryStore()
+        let first = try temporary.allocate("c1")
+        // Killed before it removed the temporary name of what is a record by now.
+        let directory = temporary.store.directory
+        try FileManager.default.linkItem(atPath: "\(directory)/c1@eth0", toPath: "\(directory)/.new")
+        let second = try temporary.allocate("c2")
+        #expect(try temporary.store.release(containerID: "c1", ifname: "eth0").map(\.description) == first)
+        #expect(try temporary.store.record(containerID: "c2", ifname: "eth0")?.addresses.map(\.description) == second)
+        #expect(!temporary.names.contains(".new"))
+    }
+
     @Test func `a process killed before its addresses had names is undone by DEL`() throws {
         let temporary = TemporaryStore()
         _ = try temporary.allocate("c1")

@@ -17,15 +17,16 @@ struct EchoPlugin: Plugin {
 }
 
 /// A call that works, to be changed.
-func environment(_ command: String, _ changes: [String: String] = [:]) -> [String: String] {
-    [
+func environment(_ command: String, _ changes: [String: String] = [:]) -> Variables {
+    let call = [
         "CNI_COMMAND": command, "CNI_CONTAINERID": "c1", "CNI_NETNS": "/var/run/netns/x", "CNI_IFNAME": "eth0",
         "CNI_PATH": "/opt/cni/bin",
-    ].merging(changes) { _, new in new }
+    ]
+    return Variables(call.merging(changes) { _, new in new })
 }
 
 func call(
-    _ environment: [String: String], _ config: String = #"{"cniVersion":"1.1.0","name":"net"}"#,
+    _ environment: Variables, _ config: String = #"{"cniVersion":"1.1.0","name":"net"}"#,
     plugin: EchoPlugin = EchoPlugin(), own: Bool = false
 ) -> PluginOutput {
     plugin.run(

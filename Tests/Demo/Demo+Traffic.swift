@@ -29,7 +29,7 @@ extension Demo {
         let faults = results.count { $0.fault != nil }
         screen.check(
             faults == 0 && results.count == names.count * (names.count - 1) * 2,
-            "\(results.count - faults) of \(results.count) paths answer by UDP and TCP, with the asker's address (no NAT)"
+            "\(results.count - faults) of \(results.count) paths answer by UDP and TCP, without NAT"
         )
         let kinds = try rack.nodes.flatMap { try $0.linkKinds() }
         screen.check(

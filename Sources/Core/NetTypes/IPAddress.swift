@@ -4,7 +4,7 @@ package enum IPAddress: Hashable, Sendable, BitwiseCopyable {
     case v6(IPv6Address)
 
     /// Reads either text form.
-    package init?(_ text: some StringProtocol) {
+    package init?(_ text: Substring) {
         if let address = IPv4Address(text) {
             self = .v4(address)
         } else if let address = IPv6Address(text) {
@@ -13,6 +13,8 @@ package enum IPAddress: Hashable, Sendable, BitwiseCopyable {
             return nil
         }
     }
+
+    package init?(_ text: String) { self.init(text[...]) }
 
     /// The address whose bits stand left-aligned in `bits`, as `leftAligned` gives them.
     package init(leftAligned bits: UInt128, family: AddressFamily) {

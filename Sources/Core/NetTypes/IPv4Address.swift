@@ -9,25 +9,27 @@ package struct IPv4Address: RawRepresentable, Hashable, Comparable, Sendable, Bi
     }
 
     /// Reads dotted-decimal text of exactly four numbers without leading zeros (which C libraries read as octal).
-    package init?(_ text: some StringProtocol) {
+    package init?(_ text: Substring) {
         var value: UInt32 = 0
-        var parts = 0
-        for part in text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
-            guard (1...3).contains(part.count), parts < 4, part.count == 1 || part.first != UInt8(ascii: "0") else {
-                return nil
+        var (parts, digits, number): (Int, Int, UInt32) = (0, 0, 0)
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                guard digits < 3, digits == 0 || number > 0 else { return nil }
+                number = number * 10 + UInt32(byte - UInt8(ascii: "0"))
+                digits += 1
+            case UInt8(ascii: "."):
+                guard digits > 0, number <= 255, parts < 3 else { return nil }
+                value = value << 8 | number
+                (parts, digits, number) = (parts + 1, 0, 0)
+            default: return nil
             }
-            var number: UInt32 = 0
-            for digit in part {
-                guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
-                number = number * 10 + UInt32(digit - UInt8(ascii: "0"))
-            }
-            guard number <= 255 else { return nil }
-            value = value << 8 | number
-            parts += 1
         }
-        guard parts == 4 else { return nil }
-        rawValue = value
+        guard parts == 3, digits > 0, number <= 255 else { return nil }
+        rawValue = value << 8 | number
     }
+
+    package init?(_ text: String) { self.init(text[...]) }
 
     package static let any = Self(rawValue: 0)
 

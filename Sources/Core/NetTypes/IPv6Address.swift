@@ -16,9 +16,10 @@ package struct IPv6Address: RawRepresentable, Hashable, Comparable, Sendable, Bi
 }
 
 extension IPv6Address {
+    package init?(_ text: Substring) { self.init(String(text)) }
+
     /// Reads the text forms of RFC 4291 section 2.2, with an embedded IPv4 address if there is one; no zone index.
-    package init?(_ text: some StringProtocol) {
-        let text = String(text)
+    package init?(_ text: String) {
         var head: [UInt16] = []
         var tail: [UInt16] = []
         if let gap = Self.doubleColon(in: text) {

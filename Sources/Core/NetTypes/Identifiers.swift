@@ -35,7 +35,7 @@ package struct RouterID: RawRepresentable, Hashable, Comparable, Sendable, Bitwi
     package init(rawValue: UInt32) { self.rawValue = rawValue }
 
     package init?(_ text: some StringProtocol) {
-        guard let address = IPv4Address(text) else { return nil }
+        guard let address = IPv4Address(String(text)) else { return nil }
         rawValue = address.rawValue
     }
 
@@ -53,15 +53,16 @@ package struct MACAddress: RawRepresentable, Hashable, Sendable, BitwiseCopyable
     package init(rawValue: UInt64) { self.rawValue = rawValue & 0xffff_ffff_ffff }
 
     /// Reads six pairs of hex digits separated by colons.
-    package init?(_ text: some StringProtocol) {
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 6 else { return nil }
+    package init?(_ text: String) {
+        guard text.utf8.count == 17 else { return nil }
         var value: UInt64 = 0
-        for part in parts {
-            guard part.utf8.count == 2, part.allSatisfy(\.isHexDigit), let octet = UInt8(part, radix: 16) else {
-                return nil
+        for (index, byte) in text.utf8.enumerated() {
+            if index % 3 == 2 {
+                guard byte == UInt8(ascii: ":") else { return nil }
+            } else {
+                guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else { return nil }
+                value = value << 4 | UInt64(digit)
             }
-            value = value << 8 | UInt64(octet)
         }
         rawValue = value
     }

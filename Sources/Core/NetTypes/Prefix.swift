@@ -25,13 +25,13 @@ package struct Prefix: Hashable, Sendable, BitwiseCopyable {
     }
 
     /// Reads `ADDRESS/LENGTH`. Bits beyond the length are cleared; use `strict` where they are an error.
-    package init?(_ text: some StringProtocol) {
+    package init?(_ text: String) {
         guard let (address, length) = Self.parse(text), let prefix = Self(address, length: length) else { return nil }
         self = prefix
     }
 
     /// Reads `ADDRESS/LENGTH` and refuses bits beyond the length.
-    package init?(strict text: some StringProtocol) {
+    package init?(strict text: String) {
         guard let (address, length) = Self.parse(text), let prefix = Self(address, length: length),
             prefix.bits == address.leftAligned
         else { return nil }
@@ -39,13 +39,18 @@ package struct Prefix: Hashable, Sendable, BitwiseCopyable {
     }
 
     /// Splits `ADDRESS/LENGTH` without masking, for texts such as a CNI `address` where the host bits matter.
-    package static func parse(_ text: some StringProtocol) -> (address: IPAddress, length: Int)? {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2, let address = IPAddress(parts[0]), (1...3).contains(parts[1].utf8.count),
-            parts[1].utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-            let length = Int(parts[1]), length <= address.family.bitWidth
-        else { return nil }
-        return (address, length)
+    package static func parse(_ text: String) -> (address: IPAddress, length: Int)? {
+        guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")), let address = IPAddress(text[..<slash]) else {
+            return nil
+        }
+        let digits = text.utf8[text.utf8.index(after: slash)...]
+        guard (1...3).contains(digits.count) else { return nil }
+        var length = 0
+        for byte in digits {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
+            length = length * 10 + Int(byte - UInt8(ascii: "0"))
+        }
+        return length <= address.family.bitWidth ? (address, length) : nil
     }
 
     static func mask(_ length: UInt8) -> UInt128 { length == 0 ? 0 : UInt128.max << (128 - UInt128(length)) }

@@ -10,6 +10,11 @@ package enum PodLink {
     package static let gatewayV6 = IPAddress.v6(hostMAC.linkLocal)
     /// Route protocol of the plugin's routes.
     package static let routeProtocol: UInt8 = 180
+    /// Link group (IFLA_GROUP) of host ends that DEL took out of service and the agent deletes: "mlt" in ASCII, so that
+    /// nobody else's numbering meets it.
+    package static let deletedGroup: UInt32 = 0x6d_6c74
+    /// File in the state directory that a running agent holds locked: who would leave a deletion to it asks for that.
+    package static let agentLock = "agent.lock"
 
     package static func gateway(_ family: AddressFamily) -> IPAddress { family == .ipv4 ? gateway : gatewayV6 }
 }

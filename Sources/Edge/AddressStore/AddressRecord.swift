@@ -13,7 +13,9 @@ package struct AddressRecord: Hashable, Sendable {
     }
 
     /// Lines: container id, interface, then one address each.
-    package var text: String { ([containerID, ifname] + addresses.map(\.description)).joined(separator: "\n") + "\n" }
+    package var text: String {
+        addresses.reduce(into: "\(containerID)\n\(ifname)\n") { $0 += "\($1)\n" }
+    }
 
     package init?(text: String) {
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in

@@ -42,7 +42,7 @@ package struct AddressStore: Sendable {
         }
         for allocation in allocations where !allocation.isWished {
             // Losing this only shortens the rest of a released address.
-            try? files.writeTemporary(".last", allocation.address.description)
+            try? files.writeTemporary(".last", allocation.address.description, isDurable: false)
             try? files.rename(".last", "last.\(allocation.set)")
         }
         return allocations
@@ -58,6 +58,8 @@ package struct AddressStore: Sendable {
     @discardableResult
     package func release(containerID: String, ifname: String) throws -> [IPAddress] {
         guard let files = try StoreDirectory.open(directory, create: false) else { return [] }
+        // What a killed call was writing; we have the lock.
+        for name in [".new", ".last"] { try? files.remove(name) }
         guard let text = try files.read(Self.name(containerID, ifname)) else { return [] }
         // A record that cannot be read (written by something else) still gives its own name back.
         let record =

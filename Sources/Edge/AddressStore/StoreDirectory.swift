@@ -66,15 +66,17 @@ struct StoreDirectory: ~Copyable {
         return String(decoding: buffer.prefix(got), as: UTF8.self)
     }
 
-    /// Makes a complete file under a name that no reader looks at.
-    func writeTemporary(_ name: String, _ text: String) throws(StoreError) {
+    /// Makes a complete file under a name that no reader looks at; a durable one is complete after a power cut too.
+    func writeTemporary(_ name: String, _ text: String, isDurable: Bool = true) throws(StoreError) {
         let file = "\(path)/\(name)"
-        let descriptor = clinux_open(file, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        // What a killed call left under this name may be an attachment's record under another: nobody writes into it.
+        try remove(name)
+        let descriptor = clinux_open(file, O_WRONLY | O_CREAT | O_EXCL, 0o600)
         guard descriptor >= 0 else { throw StoreError(operation: "create \(file)", code: errno) }
         defer { close(descriptor) }
         let bytes = Array(text.utf8)
         let wrote = Glibc.write(descriptor, bytes, bytes.count)
-        guard wrote == bytes.count, fsync(descriptor) == 0 else {
+        guard wrote == bytes.count, !isDurable || fsync(descriptor) == 0 else {
             let code = wrote >= 0 && wrote < bytes.count ? ENOSPC : errno
             unlink(file)
             throw StoreError(operation: "write \(file)", code: code)

@@ -30,6 +30,9 @@ package struct ResultRoute: Hashable, Sendable {
         self.destination = destination
         self.gateway = gateway
     }
+
+    /// What versions before 1.1.0 can tell.
+    package var withoutMetrics: ResultRoute { ResultRoute(destination: destination, gateway: gateway) }
 }
 
 /// An interface in a result. The MAC is text: other plugins were seen to put other things there.

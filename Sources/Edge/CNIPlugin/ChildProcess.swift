@@ -15,7 +15,7 @@ struct FinishedProcess: Sendable {
 }
 
 /// Runs a program without arguments, feeds it `input`, and collects its standard output; errors go where ours go.
-func runProcess(_ path: String, environment: [String: String], input: [UInt8]) throws(SystemError) -> FinishedProcess {
+func runProcess(_ path: String, environment: Variables, input: [UInt8]) throws(SystemError) -> FinishedProcess {
     let (stdinRead, stdinWrite) = try makePipe()
     let (stdoutRead, stdoutWrite): (CInt, CInt)
     do { (stdoutRead, stdoutWrite) = try makePipe() } catch {
@@ -50,7 +50,7 @@ private func makePipe() throws(SystemError) -> (read: CInt, write: CInt) {
     return (read, write)
 }
 
-private func spawn(_ path: String, environment: [String: String], stdin: CInt, stdout: CInt) throws(SystemError)
+private func spawn(_ path: String, environment: Variables, stdin: CInt, stdout: CInt) throws(SystemError)
     -> pid_t
 {
     var actions = posix_spawn_file_actions_t()
@@ -67,7 +67,7 @@ private func spawn(_ path: String, environment: [String: String], stdin: CInt, s
     sigaddset(&defaults, SIGPIPE)
     posix_spawnattr_setsigdefault(&attributes, &defaults)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
-    var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+    var variables = environment.assignments.map { strdup($0) } + [nil]
     var arguments = [strdup(path), nil]
     defer { for text in variables + arguments { free(text) } }
     var pid: pid_t = 0

@@ -16,21 +16,23 @@ package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// Whole reads and writes of descriptors and small files.
 package enum Descriptor {
-    /// Reads to the end of file, or one octet more than `limit`. The buffer on the stack is small on purpose: every
-    /// page that a plugin touches is a page fault, and faults are most of its run time.
+    /// Reads to the end of file, or one octet more than `limit`. The buffer is small on purpose: every page that a
+    /// plugin touches is a page fault, and faults are much of its run time. (`withUnsafeTemporaryAllocation` would read
+    /// /proc/self/maps to learn how large the stack is.)
     package static func readAll(_ descriptor: CInt, limit: Int) throws(SystemError) -> [UInt8] {
         var bytes: [UInt8] = []
-        while bytes.count <= limit {
-            let want = min(8192, limit + 1 - bytes.count)
-            let code = withUnsafeTemporaryAllocation(byteCount: want, alignment: 1) { buffer -> CInt? in
+        var code: CInt?
+        while code == nil, bytes.count <= limit {
+            let want = min(max(2048, bytes.count), limit + 1 - bytes.count)
+            let more = [UInt8](unsafeUninitializedCapacity: want) { buffer, count in
                 let got = Glibc.read(descriptor, buffer.baseAddress, want)
-                guard got > 0 else { return got == 0 ? 0 : errno }
-                bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<got]))
-                return nil
+                if got <= 0 { code = got == 0 ? 0 : errno }
+                count = max(got, 0)
             }
-            if code == 0 { return bytes }
-            if let code, code != EINTR { throw SystemError("read", code) }
+            if bytes.isEmpty { bytes = more } else { bytes += more }
+            if code == EINTR { code = nil }
         }
+        if let code, code != 0 { throw SystemError("read", code) }
         return bytes
     }
 

@@ -100,7 +100,7 @@ package struct IPAMConfig {
         var result: [IPAddress] = []
         for text in texts {
             for part in text.split(separator: ",") {
-                guard let address = IPAddress(part) ?? Prefix.parse(part)?.address else {
+                guard let address = IPAddress(part) ?? Prefix.parse(String(part))?.address else {
                     throw PluginError(.invalidConfig, "the requested address is none", details: text)
                 }
                 if !result.contains(address) { result.append(address) }

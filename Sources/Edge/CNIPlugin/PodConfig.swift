@@ -1,6 +1,16 @@
 import NetTypes
 import PodWiring
 
+/// When the link of a pod that goes is deleted (key `delete`).
+package enum DeletionMode: String {
+    /// By DEL, which then waits for the kernel.
+    case sync
+    /// By the agent, whether it runs or not.
+    case deferred
+    /// By the agent if it runs, else by DEL.
+    case auto
+}
+
 /// What the plugin's own keys and the runtime's wishes say.
 package struct PodConfig {
     /// Whose link it is.
@@ -20,9 +30,9 @@ package struct PodConfig {
 
     /// Refuses what ADD would otherwise silently not do.
     package func validate() throws(PluginError) {
-        let mode = config.tree["delete"]?.string ?? "auto"
-        guard ["sync", "deferred", "auto"].contains(mode) else {
-            throw PluginError(.invalidConfig, "delete must be \"sync\", \"deferred\" or \"auto\"", details: mode)
+        if let mode = config.tree["delete"], mode.string.flatMap(DeletionMode.init) == nil {
+            throw PluginError(
+                .invalidConfig, "delete must be \"sync\", \"deferred\" or \"auto\"", details: mode.description)
         }
         for key in ["portMappings", "bandwidth"] {
             guard let value = config.runtimeConfig?[key], value != .array([]), value != .object([]) else { continue }
@@ -39,6 +49,11 @@ package struct PodConfig {
             throw PluginError(.invalidConfig, "mtu must be 0 (the uplink's) or 68 to 65535", details: mtu.description)
         }
     }
+
+    /// DEL works with any text.
+    package var deletion: DeletionMode { config.tree["delete"]?.string.flatMap(DeletionMode.init) ?? .auto }
+
+    package var stateDirectory: String { config.stateDirectory }
 
     /// The pod's MTU as configured, else the agent's word; nil means the uplink's.
     package var mtu: UInt32? {

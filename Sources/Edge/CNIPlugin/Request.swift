@@ -1,13 +1,13 @@
 /// What a plugin process is given: a plugin is a function of it, so a test needs no process.
 package struct PluginInput: Sendable {
-    package let environment: [String: String]
+    package let environment: Variables
     /// Reads standard input; not called for VERSION, which has none that matters.
     package let configuration: @Sendable () throws(PluginError) -> [UInt8]
     /// Whether a path is the network namespace that the plugin itself runs in.
     package let isOwnNamespace: @Sendable (String) -> Bool
 
     package init(
-        environment: [String: String], isOwnNamespace: @escaping @Sendable (String) -> Bool = { _ in false },
+        environment: Variables, isOwnNamespace: @escaping @Sendable (String) -> Bool = { _ in false },
         configuration: @escaping @Sendable () throws(PluginError) -> [UInt8]
     ) {
         self.environment = environment
@@ -18,7 +18,7 @@ package struct PluginInput: Sendable {
 
 extension Command {
     /// The verb, if all its variables are there; otherwise code 4 that names all that are missing.
-    package init(_ environment: [String: String]) throws(PluginError) {
+    package init(_ environment: Variables) throws(PluginError) {
         let text = environment["CNI_COMMAND"] ?? ""
         guard let command = Command(rawValue: text) else {
             throw PluginError(.invalidEnvironment, "unknown CNI_COMMAND: \(text)")
@@ -42,12 +42,12 @@ package struct Request: Sendable {
     /// Empty for STATUS and GC.
     package let ifname: String
     /// The pairs of CNI_ARGS.
-    package let arguments: [String: String]
+    package let arguments: Variables
     package let config: NetworkConfig
-    package let environment: [String: String]
+    package let environment: Variables
 
     /// Checks everything that can be checked without touching the system.
-    package init(_ command: Command, environment: [String: String], config: NetworkConfig) throws(PluginError) {
+    package init(_ command: Command, environment: Variables, config: NetworkConfig) throws(PluginError) {
         self.command = command
         self.environment = environment
         self.config = config
@@ -55,7 +55,8 @@ package struct Request: Sendable {
         ifname = environment["CNI_IFNAME"] ?? ""
         let path = environment["CNI_NETNS"] ?? ""
         netns = path.isEmpty ? nil : path
-        arguments = Self.pairs(environment["CNI_ARGS"] ?? "")
+        // What is no pair is skipped, since DEL must work with any arguments.
+        arguments = Variables(Array((environment["CNI_ARGS"] ?? "").utf8), separator: UInt8(ascii: ";"))
         guard config.version >= command.since else {
             throw PluginError(
                 .incompatibleVersion, "config version does not allow \(command.rawValue)",
@@ -75,14 +76,4 @@ package struct Request: Sendable {
 
     /// Directories of plugin binaries.
     package var searchPath: [String] { (environment["CNI_PATH"] ?? "").split(separator: ":").map(String.init) }
-
-    /// `K=V;K=V`; what is no pair is skipped, since DEL must work with any arguments.
-    private static func pairs(_ text: String) -> [String: String] {
-        var result: [String: String] = [:]
-        for pair in text.split(separator: ";") {
-            guard let equals = pair.firstIndex(of: "=") else { continue }
-            result[String(pair[..<equals])] = String(pair[pair.index(after: equals)...])
-        }
-        return result
-    }
 }

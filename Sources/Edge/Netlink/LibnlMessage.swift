@@ -7,13 +7,16 @@ import NetTypes
 final class LibnlMessage {
     /// What the message does, for errors: "add route 10.244.1.7/32 dev mlt0123456789a".
     let operation: String
+    /// More than the longest of our messages, the creation of a pair.
+    private static let maximumSize = 1024
     private let message: OpaquePointer?
     private var isComplete: Bool
 
     init<Header>(_ operation: String, type: Int, flags: Int32 = 0, header: Header) {
         self.operation = operation
-        message = nlmsg_alloc_simple(Int32(type), flags | NLM_F_REQUEST)
-        isComplete = message != nil
+        // A page, libnl's default, would be cleared for each message.
+        message = nlmsg_alloc_size(Self.maximumSize)
+        isComplete = nlmsg_put(message, 0, 0, Int32(type), 0, flags | NLM_F_REQUEST) != nil
         withUnsafeBytes(of: header) { raw in
             guard let message else { return }
             let appended = nlmsg_append(message, UnsafeMutableRawPointer(mutating: raw.baseAddress), raw.count, 4)
@@ -53,12 +56,13 @@ final class LibnlMessage {
         }
     }
 
-    /// The message with its sequence number; nil when it did not fit.
-    func bytes(sequence: UInt32, acknowledged: Bool) -> [UInt8]? {
-        guard isComplete, let message, let header = nlmsg_hdr(message) else { return nil }
+    /// Appends the message with its sequence number; false when it did not fit.
+    func append(to batch: inout [UInt8], sequence: UInt32, acknowledged: Bool) -> Bool {
+        guard isComplete, let message, let header = nlmsg_hdr(message) else { return false }
         header.pointee.nlmsg_seq = sequence
         if acknowledged { header.pointee.nlmsg_flags |= UInt16(NLM_F_ACK) }
-        let raw = UnsafeRawBufferPointer(start: header, count: Int(header.pointee.nlmsg_len))
-        return Array(raw) + Array(repeating: 0, count: -raw.count & 3)
+        batch.append(contentsOf: UnsafeRawBufferPointer(start: header, count: Int(header.pointee.nlmsg_len)))
+        while batch.count % 4 != 0 { batch.append(0) }
+        return true
     }
 }

@@ -29,22 +29,41 @@ struct LibnlReply {
         body[...].number(at: offset)
     }
 
-    /// Attributes after a fixed header of `octets`; of duplicates the last.
-    func attributes(after octets: Int) -> [Int: [UInt8]] { Self.attributes(body.dropFirst(octets)) }
+    /// Attributes after a fixed header of `octets`.
+    func attributes(after octets: Int) -> ReplyAttributes { ReplyAttributes(bytes: body.dropFirst(octets)) }
+}
 
-    /// A sequence of attributes, such as a nest's content.
-    static func attributes(_ bytes: ArraySlice<UInt8>) -> [Int: [UInt8]] {
-        var result: [Int: [UInt8]] = [:]
+/// A sequence of attributes, such as a nest's content. Each question walks it: there are few questions, and a
+/// dictionary would cost more than all of them.
+struct ReplyAttributes {
+    let bytes: ArraySlice<UInt8>
+
+    /// An attribute's value; of duplicates the first.
+    subscript(_ type: some BinaryInteger) -> ArraySlice<UInt8>? {
+        let wanted = UInt16(truncatingIfNeeded: type)
         var rest = bytes
         while let length: UInt16 = rest.number(at: 0), length >= 4, Int(length) <= rest.count,
             let type: UInt16 = rest.number(at: 2)
         {
             // The top two bits are flags (nested, network byte order).
-            result[Int(type & 0x3fff)] = Array(rest.prefix(Int(length)).dropFirst(4))
+            if type & 0x3fff == wanted { return rest.prefix(Int(length)).dropFirst(4) }
             rest = rest.dropFirst((Int(length) + 3) & ~3)
         }
-        return result
+        return nil
     }
+
+    func nested(_ type: some BinaryInteger) -> ReplyAttributes? { self[type].map { ReplyAttributes(bytes: $0) } }
+
+    func number(_ type: some BinaryInteger) -> UInt32? { self[type].flatMap { $0.number(at: 0) } }
+
+    /// Text up to its zero octet.
+    func text(_ type: some BinaryInteger) -> String? {
+        self[type].map { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+
+    func address(_ type: some BinaryInteger) -> IPAddress? { self[type].flatMap { IPAddress(bytes: Array($0)) } }
+
+    func mac(_ type: some BinaryInteger) -> MACAddress? { self[type].flatMap { MACAddress(bytes: Array($0)) } }
 }
 
 extension ArraySlice<UInt8> {
@@ -53,17 +72,4 @@ extension ArraySlice<UInt8> {
         guard offset >= 0, offset + MemoryLayout<T>.size <= count else { return nil }
         return withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: T.self) }
     }
-}
-
-extension [Int: [UInt8]] {
-    func number(_ type: some BinaryInteger) -> UInt32? { self[Int(type)].flatMap { $0[...].number(at: 0) } }
-
-    /// Text up to its zero octet.
-    func text(_ type: some BinaryInteger) -> String? {
-        self[Int(type)].map { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    }
-
-    func address(_ type: some BinaryInteger) -> IPAddress? { self[Int(type)].flatMap { IPAddress(bytes: $0) } }
-
-    func mac(_ type: some BinaryInteger) -> MACAddress? { self[Int(type)].flatMap { MACAddress(bytes: $0) } }
 }

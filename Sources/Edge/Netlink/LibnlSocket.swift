@@ -50,35 +50,48 @@ package final class LibnlSocket {
         buffer.deallocate()
     }
 
-    /// Sends all messages in one system call and waits for the kernel's word on the last one. The kernel goes on
-    /// after a refused message, so the first refusal is thrown when all are done. Answers to get requests are
-    /// returned in order.
+    /// What became of one message of a batch.
+    struct Outcome {
+        var error: LibnlError?
+        var replies: [LibnlReply] = []
+    }
+
+    /// Carries out all messages; throws the first refusal when all are done. Answers to get requests are returned in
+    /// order.
     @discardableResult
     func perform(_ messages: [LibnlMessage]) throws(LibnlError) -> [LibnlReply] {
+        var replies: [LibnlReply] = []
+        for outcome in try exchange(messages) {
+            if let error = outcome.error { throw error }
+            replies += outcome.replies
+        }
+        return replies
+    }
+
+    /// Sends all messages in one system call and waits for the kernel's word on the last one. The kernel goes on after
+    /// a refused message; there is one outcome for each.
+    func exchange(_ messages: [LibnlMessage]) throws(LibnlError) -> [Outcome] {
         guard let last = messages.last else { return [] }
         let first = sequence
         var batch: [UInt8] = []
+        batch.reserveCapacity(1024)
         for message in messages {
-            guard let bytes = message.bytes(sequence: sequence, acknowledged: message === last) else {
+            guard message.append(to: &batch, sequence: sequence, acknowledged: message === last) else {
                 throw LibnlError(message.operation, code: EMSGSIZE)
             }
-            batch += bytes
             sequence += 1
         }
         try send(batch, last.operation)
-        var failure: LibnlError?
-        var replies: [LibnlReply] = []
+        var outcomes = messages.map { _ in Outcome() }
         while true {
             for reply in try receive(last.operation) where reply.sequence >= first && reply.sequence < sequence {
+                let index = Int(reply.sequence - first)
                 guard reply.type == UInt16(NLMSG_ERROR) else {
-                    replies.append(reply)
+                    outcomes[index].replies.append(reply)
                     continue
                 }
-                let index = Int(reply.sequence - first)
-                failure = failure ?? Self.error(reply, of: messages[index].operation)
-                guard index == messages.count - 1 else { continue }
-                if let failure { throw failure }
-                return replies
+                outcomes[index].error = Self.error(reply, of: messages[index].operation)
+                if index == messages.count - 1 { return outcomes }
             }
         }
     }
@@ -94,7 +107,8 @@ package final class LibnlSocket {
     }
 
     private func dumpOnce(_ message: LibnlMessage) throws(LibnlError) -> ([LibnlReply], Bool) {
-        guard let bytes = message.bytes(sequence: sequence, acknowledged: false) else {
+        var bytes: [UInt8] = []
+        guard message.append(to: &bytes, sequence: sequence, acknowledged: false) else {
             throw LibnlError(message.operation, code: EMSGSIZE)
         }
         let own = sequence

@@ -1,5 +1,14 @@
 import PodWiring
 
+/// What became of a link that was to be removed.
+package enum Removal: Hashable, Sendable {
+    /// There is none.
+    case nothing
+    case removed
+    /// It belongs to somebody else, and stays.
+    case foreign(LinkInfo)
+}
+
 /// The host ends of pods' links.
 package struct PodLinks {
     private let host: LibnlSocket
@@ -9,14 +18,24 @@ package struct PodLinks {
 
     init(_ host: LibnlSocket) { self.host = host }
 
-    /// Removes an attachment's link, with its routes and neighbours and the pod's end. Nothing there is no error. A
-    /// link of the name that belongs to somebody else stays and is returned.
-    @discardableResult
-    package func remove(_ identity: PodIdentity) throws(LibnlError) -> LinkInfo? {
-        guard let link = try host.link(named: identity.hostName) else { return nil }
-        guard identity.owns(alias: link.alias) else { return link }
+    /// Removes an attachment's link, with its routes and neighbours and the pod's end. A `deferred` removal only takes
+    /// the link out of service, for the agent to delete it with others.
+    package func remove(_ identity: PodIdentity, deferred: Bool = false) throws(LibnlError) -> Removal {
+        guard let link = try host.link(named: identity.hostName) else { return .nothing }
+        guard identity.owns(alias: link.alias) else { return .foreign(link) }
+        if deferred, link.isSetAside { return .nothing }
+        // The agent deletes only what an alias shows to be ours; a killed ADD may have left a link without one.
+        if deferred, link.alias?.isEmpty == false { try host.setAside(link) } else { try host.deleteLink(link) }
+        return .removed
+    }
+
+    /// Deletes the pair of which `pod` is the end in a pod if a DEL has left that to the agent; false for any other.
+    func finishRemoval(_ pod: LinkInfo) throws(LibnlError) -> Bool {
+        guard let index = pod.peerIndex, let link = try host.link(index: index), link.isSetAside,
+            link.peerIndex == pod.index
+        else { return false }
         try host.deleteLink(link)
-        return nil
+        return true
     }
 
     /// Removes the links of a network's attachments that are not valid; goes on after a failure and throws the first.

@@ -16,7 +16,8 @@ package enum WiringProblem: Error, Hashable, Sendable {
     case addressInUse(IPAddress, device: String)
 }
 
-/// Carries out a `VethPlan`: three netlink batches with a fixed number of system calls, whatever runs on the node.
+/// Carries out a `VethPlan`: one question and three netlink batches, with a fixed number of system calls, whatever runs
+/// on the node.
 package struct PodWirer {
     /// The node's side.
     package let links: PodLinks
@@ -25,7 +26,7 @@ package struct PodWirer {
     private let namespace: PodNamespace
 
     /// Opens both sides. The interface must not exist in the pod: an ADD that is repeated leaves the first one intact.
-    /// A host end of our name was then left by a killed ADD (its pod's end is in another namespace), and is removed.
+    /// One that a DEL has left to the agent does not count: its deletion is finished here.
     package init(_ identity: PodIdentity, netns: String) throws(WiringProblem) {
         do throws(LibnlError) {
             let namespace = try PodNamespace(path: netns)
@@ -35,31 +36,30 @@ package struct PodWirer {
             throw .namespace(error)
         }
         let exists: Bool
-        let foreign: LinkInfo?
         do throws(LibnlError) {
-            exists = try pod.link(named: identity.ifname) != nil
             host = try LibnlSocket()
             links = PodLinks(host)
-            foreign = exists ? nil : try links.remove(identity)
+            let found = try pod.link(named: identity.ifname)
+            if let found { exists = try !links.finishRemoval(found) } else { exists = false }
         } catch {
             throw .kernel(error)
         }
         if exists { throw .interfaceExists(identity.ifname) }
-        if let foreign { throw .foreignLink(foreign.name, alias: foreign.alias ?? "") }
     }
 
     /// Makes and sets up both ends. When it throws, the caller removes the host end, with which everything goes.
     package func connect(_ plan: VethPlan) throws(WiringProblem) {
-        for address in plan.addresses { try refuseTaken(address) }
+        let link = try create(plan)
         do throws(LibnlError) {
-            let link = try create(plan)
             // Before the link is up: a pod must never teach its node a default route.
             try PodSysctl.setIPv6("accept_ra", of: plan.hostName, to: "0")
             if plan.has(.ipv6) {
                 try PodSysctl.setIPv6("disable_ipv6", of: plan.hostName, to: "0")
                 try PodSysctl.setIPv6("forwarding", of: plan.hostName, to: "1")
             }
-            try host.perform(plan.hostSteps.map { $0.message(index: link.index, name: link.name) })
+            let steps = plan.hostSteps.map { $0.message(index: link.index, name: link.name) }
+            let replies = try host.perform(steps + [LibnlSocket.getLink(link.index)])
+            try assureMAC(replies.lazy.compactMap { LinkInfo($0) }.first ?? link)
             let ifname = plan.identity.ifname
             guard let peer = link.peerIndex else { throw LibnlError("find the peer of \(link.name)", code: ENODEV) }
             if plan.has(.ipv6) {
@@ -68,18 +68,48 @@ package struct PodWirer {
                 }
             }
             try pod.perform(plan.podSteps.map { $0.message(index: peer, name: ifname) })
-            try assureMAC(link)
         } catch {
             throw .kernel(error)
         }
     }
 
+    /// One batch asks how the node routes the addresses now, makes both ends, the pod's in its namespace under its
+    /// final name, and reads back what came of it. Questions in front of it would cost a round trip each, for what
+    /// hardly ever happens.
+    private func create(_ plan: VethPlan, again: Bool = false) throws(WiringProblem) -> LinkInfo {
+        let outcomes: [LibnlSocket.Outcome]
+        do throws(LibnlError) {
+            let questions = plan.addresses.map { LibnlSocket.getRoute(to: $0, match: true) }
+            outcomes = try host.exchange(
+                questions + [creation(plan), LibnlSocket.getLink(named: plan.hostName)])
+        } catch {
+            throw .kernel(error)
+        }
+        let (made, read) = (outcomes[plan.addresses.count], outcomes[plan.addresses.count + 1])
+        let link = read.replies.lazy.compactMap { LinkInfo($0) }.first
+        if made.error?.code == EEXIST, !again {
+            guard let link else { throw .interfaceExists(plan.identity.ifname) }
+            try removeRemnant(link, of: plan.identity)
+            return try create(plan, again: true)
+        }
+        if let error = made.error ?? read.error { throw .kernel(error) }
+        for (address, outcome) in zip(plan.addresses, outcomes) { try refuseTaken(address, outcome) }
+        guard let link else { throw .kernel(LibnlError("read back veth \(plan.hostName)", code: ENODEV)) }
+        return link
+    }
+
+    /// A host end of our name was left by a killed ADD or by a deferred DEL (its pod's end is in another namespace).
+    private func removeRemnant(_ link: LinkInfo, of identity: PodIdentity) throws(WiringProblem) {
+        guard identity.owns(alias: link.alias) else { throw .foreignLink(link.name, alias: link.alias ?? "") }
+        do { try host.deleteLink(link) } catch { throw .kernel(error) }
+    }
+
     /// An address that the node already routes somewhere (another pod's link, or the node itself) must not be taken
     /// over: the kernel would accept a second route of another metric.
-    private func refuseTaken(_ address: IPAddress) throws(WiringProblem) {
+    private func refuseTaken(_ address: IPAddress, _ outcome: LibnlSocket.Outcome) throws(WiringProblem) {
         let owner: String?
         do throws(LibnlError) {
-            let route = try host.route(to: address, match: true)
+            let route = try LibnlSocket.route(outcome)
             guard let route, route.isLocal || route.length == address.family.bitWidth else { return }
             owner = try host.link(index: route.device)?.name
         } catch {
@@ -88,9 +118,7 @@ package struct PodWirer {
         throw .addressInUse(address, device: owner ?? "(several)")
     }
 
-    /// One message makes both ends, the pod's in its namespace under its final name; the second one reads back what
-    /// came of it.
-    private func create(_ plan: VethPlan) throws(LibnlError) -> LinkInfo {
+    private func creation(_ plan: VethPlan) -> LibnlMessage {
         let message = LibnlMessage(
             "create veth \(plan.hostName)", type: Int(RTM_NEWLINK), flags: NLM_F_CREATE | NLM_F_EXCL,
             header: ifinfomsg())
@@ -105,11 +133,7 @@ package struct PodWirer {
                 }
             }
         }
-        let replies = try host.perform([message, LibnlSocket.getLink(named: plan.hostName)])
-        guard let link = replies.lazy.compactMap({ LinkInfo($0) }).first else {
-            throw LibnlError("read back veth \(plan.hostName)", code: ENODEV)
-        }
-        return link
+        return message
     }
 
     /// One queue each way: otherwise the kernel makes one per possible CPU and waits for an RCU grace period to give
@@ -123,13 +147,15 @@ package struct PodWirer {
     }
 
     /// The host's MAC stands in every pod's neighbour table, and was seen to be lost: kernels that ignore it at
-    /// creation, and network managers that give new links one of their own.
+    /// creation, and network managers that give new links one of their own. `link` is as it was read last.
     private func assureMAC(_ link: LinkInfo) throws(LibnlError) {
+        var mac = link.mac
         for _ in 0..<5 {
+            if mac == PodLink.hostMAC { return }
             let message = LinkStep.setLink(link.index, "set MAC of \(link.name)")
             message.put(IFLA_ADDRESS, PodLink.hostMAC.bytes)
-            if try host.link(index: link.index)?.mac == PodLink.hostMAC { return }
             try host.perform([message])
+            mac = try host.link(index: link.index)?.mac
         }
         throw LibnlError("keep the MAC of \(link.name)", code: EBUSY)
     }

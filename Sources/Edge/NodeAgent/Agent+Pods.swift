@@ -10,7 +10,7 @@ extension Agent {
 
     /// The pods of this node, read from the kernel alone: the plugin wrote whose link it is into the link's alias.
     func pods() throws -> [PodDocument] {
-        let links = try LibnlSocket().links().filter { $0.name.hasPrefix("mlt") }
+        let links = try LibnlSocket().links().filter { $0.name.hasPrefix("mlt") && !$0.isSetAside }
         let socket = try RouteSocket()
         defer { socket.close() }
         var addresses: [UInt32: [String]] = [:]

@@ -44,6 +44,7 @@ package actor Agent: Loop {
     private(set) var listener: TCPListener?
     var passwords: [PeerID: PasswordWatch] = [:]
     var passwordTimer: LoopTimer?
+    private var sweeper: PodSweeper?
     private var restart = RestartState()
 
     package init(_ configuration: Configuration, logger: Logger) {
@@ -56,6 +57,7 @@ package actor Agent: Loop {
         try await startControl()
         do throws(StartFailure) {
             try await startKernel()
+            await startSweeper()
             await startSpeaker()
             try listen()
             secureListener()
@@ -83,6 +85,7 @@ package actor Agent: Loop {
         await kernel?.stop()
         for peer in peers { await peer.loop.stop(notification) }
         await speaker?.stop()
+        await sweeper?.stop()
         await control?.stop()
         await metrics?.stop()
         history.close()
@@ -145,6 +148,17 @@ package actor Agent: Loop {
         }
         routerID = id
         if configuration.fib.enabled { enableForwarding() }
+    }
+
+    /// Without it pods come and go all the same: then DELs delete their links themselves.
+    private func startSweeper() async {
+        let sweeper = PodSweeper(stateDirectory: configuration.node.stateDir, logger: logger)
+        do {
+            try await sweeper.start()
+            self.sweeper = sweeper
+        } catch {
+            LogLine.podLinksStay("\(error)").log(to: logger)
+        }
     }
 
     private func enableForwarding() {

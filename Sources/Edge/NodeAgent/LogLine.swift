@@ -28,6 +28,8 @@ enum LogLine {
     case reloadFailed(problems: Int)
     case configurationProblem(String)
     case controlFailed(String)
+    case podLinksDeleted(Int)
+    case podLinksStay(String)
     case farewell(String)
 
     /// Writes the line.
@@ -76,6 +78,9 @@ enum LogLine {
         case .configurationProblem(let text): (.error, "configuration problem", [("problem", text)])
         case .farewell(let step): (.notice, "drain", [("step", step)])
         case .controlFailed(let reason): (.error, "control socket", [("reason", reason)])
+        case .podLinksDeleted(let count): (.debug, "links of deleted pods are gone", [("count", "\(count)")])
+        case .podLinksStay(let reason):
+            (.warning, "links of deleted pods stay for now; tried again every second", [("reason", reason)])
         case .password(let peer, let file, let problem):
             (.error, "problem with a password file", [("peer", peer), ("file", file), ("problem", problem)])
         case .passwordChanged(let peer, let file):

@@ -1,4 +1,6 @@
+import CLinux
 import CNIPlugin
+import Glibc
 import Netlink
 import PodWiring
 
@@ -26,6 +28,9 @@ package struct MartletPlugin: Plugin {
         // `connect` refuses before it makes anything: if a link of this name exists, it made it.
         rollback.add { undo("remove the link") { () throws(PluginError) in try removeLink(plan.identity) } }
         try wiring { () throws(WiringProblem) in try wirer.connect(plan) }
+        guard try ipam.isStillReserved() else {
+            throw PluginError(.tryAgainLater, "the pod was deleted while its network was being made")
+        }
         rollback.commit()
         return plan.result(request, ipam: addresses)
     }
@@ -44,11 +49,18 @@ package struct MartletPlugin: Plugin {
 
     /// With or without namespace and previous result, any number of times. The link goes first, so that nobody gets the
     /// address while it is still routed to this pod; the address is released whatever happens to the link.
+    ///
+    /// An ADD may still be at work. Either it finds its address gone and undoes itself, or its link is there by now:
+    /// that is the second look, and then its address may be there again too.
     package func del(_ request: Request) throws(PluginError) {
         var failure: PluginError?
-        do { try removeLink(PodConfig(request).identity) } catch { failure = error }
-        try PodIPAM.ifNamed(request)?.release()
+        let config = PodConfig(request)
+        let deferred = Self.isDeferred(config)
+        do { _ = try removeLink(config.identity, deferred: deferred) } catch { failure = error }
+        let ipam = try PodIPAM.ifNamed(request)
+        try ipam?.release()
         if let failure { throw failure }
+        if try removeLink(config.identity, deferred: deferred) == .removed { try ipam?.release() }
     }
 
     /// Ready when IPAM is: without the agent's file or with a full pool it is not.
@@ -73,12 +85,32 @@ package struct MartletPlugin: Plugin {
         if let failure { throw failure }
     }
 
+    private static func isDeferred(_ config: PodConfig) -> Bool {
+        switch config.deletion {
+        case .sync: false
+        case .deferred: true
+        case .auto: agentRuns(config.stateDirectory)
+        }
+    }
+
+    /// A running agent holds a lock, which the kernel takes from it when it dies in whatever way; asking costs it
+    /// nothing.
+    private static func agentRuns(_ directory: String) -> Bool {
+        let descriptor = clinux_open("\(directory)/\(PodLink.agentLock)", O_RDONLY, 0)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return clinux_is_locked(descriptor) == 1
+    }
+
     private func uplinkMTU(_ links: PodLinks) throws(PluginError) -> UInt32 {
         try kernel { () throws(LibnlError) in try links.uplinkMTU() }
     }
 
-    private func removeLink(_ identity: PodIdentity) throws(PluginError) {
-        let foreign = try kernel { () throws(LibnlError) in try PodLinks().remove(identity) }
-        if let foreign { PluginProcess.log("leaving \(foreign.name): it belongs to \(foreign.alias ?? "")") }
+    private func removeLink(_ identity: PodIdentity, deferred: Bool = false) throws(PluginError) -> Removal {
+        let removal = try kernel { () throws(LibnlError) in try PodLinks().remove(identity, deferred: deferred) }
+        if case .foreign(let link) = removal {
+            PluginProcess.log("leaving \(link.name): it belongs to \(link.alias ?? "")")
+        }
+        return removal
     }
 }

@@ -1,4 +1,5 @@
 import CNIPlugin
+import PodAddresses
 
 /// Who gives a pod its addresses: our own IPAM within this process, or a plugin that is executed as the specification
 /// says. Both give equal answers; starting a process is most of what an executed one costs.
@@ -26,13 +27,21 @@ package struct PodIPAM {
         request.config.ipam?["type"] == nil ? nil : try PodIPAM(request)
     }
 
-    /// Has addresses given; code 105 when the answer has none.
+    /// Has addresses given, at least one; code 105 when an executed plugin's answer has none.
     @discardableResult
     package func allocate() throws(PluginError) -> AttachmentResult {
         switch way {
-        // By way of the result in the configuration's version: that is what an executed plugin could tell.
-        case .within: try AttachmentResult(ipam: try IPAMPlugin().add(request), of: "martlet-ipam")
+        case .within: try IPAMPlugin().allocate(request)
         case .executed(let delegate): try delegate.allocate()
+        }
+    }
+
+    /// Whether the addresses are still this attachment's: a DEL that came while ADD was at work has taken them back.
+    /// Of an executed plugin this is taken for granted.
+    package func isStillReserved() throws(PluginError) -> Bool {
+        switch way {
+        case .within: try IPAMPlugin().hasReservation(request)
+        case .executed: true
         }
     }
 

@@ -2,7 +2,7 @@
 // for our own plugin and for others (`ptp`, `bridge`).
 
 import CNIPlugin
-import PodNetwork
+import PodAddresses
 
 @main
 enum Main {

@@ -23,3 +23,10 @@ int clinux_open(const char *path, int flags, mode_t mode);
 
 /// Adds O_NONBLOCK to a descriptor's flags.
 int clinux_set_nonblocking(int fd);
+
+/// Locks a whole file for its open file description, without waiting: until the last descriptor of it is closed, which
+/// the kernel does when the process ends in whatever way. 0, or -1 with errno (EAGAIN: somebody else has it).
+int clinux_lock(int fd);
+
+/// Whether another open file description has the lock of `clinux_lock`; takes nothing. 1, 0, or -1 with errno.
+int clinux_is_locked(int fd);

@@ -63,19 +63,18 @@ package enum Render {
 
     /// `martletctl status`: the agent itself.
     package static func status(_ document: StatusDocument) -> String {
-        let libraries = document.libraries.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
         let uptime = Printable.duration(document.uptimeSeconds)
-        var facts: [(name: String, value: String)] = [
-            ("Node", document.node),
-            ("Router id", document.routerID),
-            ("AS", String(document.asn)),
-            ("Pod CIDRs", document.podCIDRs.isEmpty ? "none" : document.podCIDRs.joined(separator: ", ")),
-            ("Sessions", "\(document.sessionsEstablished) of \(document.sessions) established"),
-            ("Agent", "martletd \(document.version), pid \(document.pid), up \(uptime)"),
-            ("Libraries", libraries.isEmpty ? "none" : libraries.joined(separator: ", ")),
-        ]
-        if let farewell = document.drain { facts.append(("Drain", String(drain(farewell).dropLast()))) }
-        return lines(facts)
+        let libraries = document.libraries.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+        return lines(
+            [
+                ("Node", document.node),
+                ("Router id", document.routerID),
+                ("AS", String(document.asn)),
+                ("Pod CIDRs", document.podCIDRs.isEmpty ? "none" : document.podCIDRs.joined(separator: ", ")),
+                ("Sessions", "\(document.sessionsEstablished) of \(document.sessions) established"),
+                ("Agent", "martletd \(document.version), pid \(document.pid), up \(uptime)"),
+                ("Libraries", libraries.isEmpty ? "none" : libraries.joined(separator: ", ")),
+            ] + (document.drain.map { [("Drain", String(drain($0).dropLast()))] } ?? []))
     }
 
     /// Names and values, the values in one column.

@@ -10,6 +10,11 @@ package struct IPAMPlugin: Plugin {
     package init() {}
 
     package func add(_ request: Request) throws(PluginError) -> JSONValue {
+        try allocate(request).json(version: request.config.version)
+    }
+
+    /// The result of ADD, which in older versions has no metrics of routes.
+    package func allocate(_ request: Request) throws(PluginError) -> AttachmentResult {
         let config = try IPAMConfig(request)
         let allocations = try store(config) { store in
             try store.allocate(
@@ -20,9 +25,16 @@ package struct IPAMPlugin: Plugin {
         result.addresses = allocations.map {
             ResultAddress(address: $0.address, length: Int($0.range.subnet.length), gateway: $0.range.gateway)
         }
-        result.routes = try config.routes()
-        result.dns = config.dns
-        return result.json(version: request.config.version)
+        result.routes = try config.routes().map { request.config.version < .v110 ? $0.withoutMetrics : $0 }
+        result.dns = config.dns ?? .object([])
+        return result
+    }
+
+    /// Whether the attachment has addresses.
+    package func hasReservation(_ request: Request) throws(PluginError) -> Bool {
+        try store(try IPAMConfig(request)) {
+            try $0.record(containerID: request.containerID, ifname: request.ifname) != nil
+        }
     }
 
     package func check(_ request: Request) throws(PluginError) {
@@ -65,5 +77,26 @@ package struct IPAMPlugin: Plugin {
     @discardableResult
     private func store<T>(_ config: IPAMConfig, _ body: (AddressStore) throws -> T) throws(PluginError) -> T {
         do { return try body(AddressStore(directory: config.directory)) } catch { throw PluginError(store: error) }
+    }
+}
+
+extension PluginError {
+    init(store error: any Error) {
+        switch error {
+        case let error as PluginError: self = error
+        case let error as AlreadyAllocated:
+            self.init(
+                .duplicateAllocation,
+                "\(error.containerID) \(error.ifname) has an address already: duplicate allocation is not allowed")
+        case AllocationProblem.exhausted(let set):
+            let ranges = set.ranges.map { "\($0.first)-\($0.last)" }.joined(separator: ", ")
+            self.init(.tryAgainLater, "no IP addresses available in range set: \(ranges)")
+        case AllocationProblem.notOurs(let address):
+            self.init(.invalidConfig, "the requested address \(address) is in none of the ranges, or is a gateway")
+        case AllocationProblem.taken(let address):
+            self.init(.addressInUse, "the requested address \(address) is taken")
+        case let error as StoreError: self.init(.inputOutput, "the address store failed", details: error.description)
+        default: self.init(.inputOutput, "the address store failed", details: "\(error)")
+        }
     }
 }
