@@ -49,6 +49,14 @@ import Testing
         expectNone(untested)
     }
 
+    @Test func `the architecture names every target`() throws {
+        let manifest = try Manifest(Project.text(of: "Package.swift"))
+        let text = try Project.text(of: "ARCHITECTURE.md")
+        let named = text.split { !($0.isLetter || $0.isNumber || $0 == "-") }
+        let targets = Array(manifest.dependencies.keys) + Project.targets(in: "C")
+        expectNone(targets.filter { !named.contains(Substring($0)) }.map { "ARCHITECTURE.md: no \($0)" })
+    }
+
     // MARK: - Sizes
 
     @Test func `files have at most 400 lines`() {

@@ -138,7 +138,7 @@ package struct Configuration: Sendable, Equatable {
     package enum ExportPolicy: String, Sendable, Equatable, CaseIterable {
         /// The safe default: our own prefixes only.
         case own
-        /// Best paths of other peers too; only with `fib.enabled: false` or to a client of this route reflector.
+        /// Best paths of other peers too; with an enabled FIB, and not to a client of this route reflector, a warning.
         case all
         /// Nothing.
         case none
