@@ -22,10 +22,14 @@ package struct CommandFailed: Error, CustomStringConvertible {
     }
 }
 
+/// A child may end before it has read its input: that is an error of the write, not the end of the tests.
+private let brokenPipesAreErrors: Void = { _ = signal(SIGPIPE, SIG_IGN) }()
+
 /// Runs `command` (looked up in PATH), feeds it `input`, and returns what it printed; never throws for a bad exit
 /// status.
 @discardableResult
 package func run(_ command: [String], input: String? = nil, environment: [String: String]? = nil) throws -> Finished {
+    _ = brokenPipesAreErrors
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = command
