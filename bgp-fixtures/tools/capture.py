@@ -2,9 +2,11 @@
 """Records what real BGP speakers send, as fixtures below bgp-fixtures/captures/. Needs root and the speakers of Debian 12.
 
   capture.py [bird|frr|gobgp|openbgpd ...]
+  capture.py --martletd PATH [bird|frr|gobgp|openbgpd ...]
 
 Each speaker runs in a network namespace of its own (named after this process) and meets a peer that only says OPEN and
-KEEPALIVE. It announces one prefix per family, and is then shut down by its own command line tool.
+KEEPALIVE. It announces one prefix per family, and is then shut down by its own command line tool. With --martletd the
+peer is our own speaker, and both directions of the session are recorded (tcpdump).
 """
 import ctypes, datetime, os, re, shutil, socket, struct, subprocess, sys, tempfile, time
 
@@ -212,14 +214,14 @@ def kind(m):
     body = m[19:]
     if body == bytes(4): return "end-of-rib-ipv4"
     if len(m) in (29, 30) and body[5] == 15: return "end-of-rib-ipv6"
-    return "update-ipv6" if bytes.fromhex(V6_WIRE) in body else "update-ipv4"
+    return "update-ipv6" if any(bytes.fromhex(wire) in body for wire in V6_WIRE) else "update-ipv4"
 
 
-V6_WIRE = "fd00001002440001"
+V6_WIRE = "fd00001002440001", "fd00001002440002"
 
 
-def save(folder, version, name, messages):
-    lines = [f"# Sent by {version} to a peer that says OPEN and KEEPALIVE only",
+def save(folder, version, name, messages, what=None):
+    lines = [f"# {what or f'Sent by {version} to a peer that says OPEN and KEEPALIVE only'}",
              f"# origin: tools/capture.py, {datetime.date.today().isoformat()}"]
     reasons = [DIFFERS[key] for key in ((version.split("-")[0], kind(m)) for m in messages) if key in DIFFERS]
     if reasons: lines.append("# decode-only: " + "; ".join(reasons))
@@ -276,4 +278,103 @@ def capture(name):
     return 0
 
 
-if __name__ == "__main__": sys.exit(max(capture(name) for name in (sys.argv[1:] or SPEAKERS)))
+MARTLETD = """node: {{name: node-b, routerID: {PEER}, stateDir: {d}, podCIDRs: [10.244.2.0/24, "fd00:10:244:2::/64"]}}
+clusterCIDRs: [10.244.0.0/16, "fd00:10:244::/48"]
+bgp:
+  asn: {PEER_AS}
+  listenPort: 0
+  peers: [{{name: tor, address: {SPEAKER}, asn: {SPEAKER_AS}}}]
+"""
+
+
+def streams(pcap):
+    """The octets of the first TCP connection in an Ethernet capture in which both sides speak, by sender."""
+    data, offset, connections = open(pcap, "rb").read(), 24, {}
+    while offset + 16 <= len(data):
+        length = struct.unpack("<I", data[offset + 8:offset + 12])[0]
+        frame, offset = data[offset + 16:offset + 16 + length], offset + 16 + length
+        if frame[12:14] != b"\x08\x00" or frame[23] != 6: continue
+        ip = frame[14:14 + struct.unpack(">H", frame[16:18])[0]]
+        tcp = ip[(ip[0] & 15) * 4:]
+        payload = tcp[(tcp[12] >> 4) * 4:]
+        sender, number = socket.inet_ntoa(ip[12:16]), struct.unpack(">I", tcp[4:8])[0]
+        if payload: connections.setdefault(frozenset((tcp[:2], tcp[2:4])), {}).setdefault(sender, {})[number] = payload
+    talk = next((c for c in connections.values() if len(c) == 2), {})
+    return {sender: b"".join(payload for _, payload in sorted(found.items())) for sender, found in talk.items()}
+
+
+def ask(d):
+    """What our speaker says of its sessions."""
+    s = socket.socket(socket.AF_UNIX)
+    try:
+        s.connect(f"{d}/martletd.sock")
+        s.sendall(b"GET /v1/sessions HTTP/1.0\r\n\r\n")
+        return b"".join(iter(lambda: s.recv(65536), b"")).decode()
+    except OSError: return ""
+    finally: s.close()
+
+
+def until(what, test):
+    end = time.monotonic() + 60
+    while not test():
+        if time.monotonic() > end: raise RuntimeError(f"waited in vain: {what}")
+        time.sleep(0.2)
+
+
+def record(name, martletd):
+    """A session of our speaker with a real one, both directions."""
+    d = tempfile.mkdtemp(prefix=f"capture-{name}-")
+    os.chmod(d, 0o755)
+    os.makedirs(f"{d}/state")
+    children = []
+    try:
+        namespaces_up()
+        # Without zebra FRR 8.4 knows no interfaces, and answers a link-local next hop with NOTIFICATION 3.10.
+        run("ip", "-n", PEER_NS, "link", "set", "up0", "addrgenmode", "none")
+        run("ip", "-n", PEER_NS, "-6", "addr", "flush", "dev", "up0", "scope", "link")
+        start, add, stop, version = SPEAKERS[name](d)
+        write(f"{d}/martletd.yaml", MARTLETD.format(d=f"{d}/state", **globals()))
+        log = open(f"{d}/log", "w")
+        spawn = lambda command: children.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=d))
+        spawn(["ip", "netns", "exec", PEER_NS, "tcpdump", "-U", "-s", "0", "-i", "up0", "-w", f"{d}/pcap", "tcp", "port", "179"])
+        until("tcpdump", lambda: os.path.exists(f"{d}/pcap"))
+        for command in start: spawn(command)
+        until("the speaker listens", lambda: ":00B3 00000000:0000 0A" in run(*inside("cat", "/proc/net/tcp")))
+        time.sleep(1)  # GoBGP listens before it is ready for its peers
+        for command in add: run(*command)
+        spawn(["ip", "netns", "exec", PEER_NS, martletd, "--config", f"{d}/martletd.yaml"])
+        until("both tables", lambda: ask(f"{d}/state").count('"endOfRIBReceived" : true') == 2)
+        time.sleep(3)  # what still comes belongs to the recording: FRR sends IPv6 after its End-of-RIB
+        run(*stop)
+        until("the goodbye", lambda: '"code" : 6' in ask(f"{d}/state"))
+        time.sleep(1)
+        folder = f"{OUT}/martletd-with-{version}"
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        for sender, octets in streams(f"{d}/pcap").items():
+            ours = sender == PEER
+            messages = split(octets)
+            save(folder, "martletd" if ours else version, "ours" if ours else "theirs", messages,
+                 f"A session of martletd with {version}: what {'martletd' if ours else version} sent")
+            print(version, "ours" if ours else "theirs", [kind(m) for m in messages])
+    except Exception as error:
+        print(name, "failed:", error, open(f"{d}/log").read()[-800:] if os.path.exists(f"{d}/log") else "", file=sys.stderr)
+        return 1
+    finally:
+        for child in children:
+            child.terminate()
+            try: child.wait(8)
+            except subprocess.TimeoutExpired: child.kill()
+        namespaces_down()
+        shutil.rmtree(d, ignore_errors=True)
+    return 0
+
+
+def main(arguments):
+    if arguments[:1] == ["--martletd"]:
+        martletd = os.path.abspath(arguments[1])
+        return max(record(name, martletd) for name in arguments[2:] or SPEAKERS)
+    return max(capture(name) for name in arguments or SPEAKERS)
+
+
+if __name__ == "__main__": sys.exit(main(sys.argv[1:]))
