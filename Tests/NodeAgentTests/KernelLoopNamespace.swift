@@ -94,11 +94,10 @@ final class KernelRig: Sendable {
     func expect(
         _ wanted: [String], within seconds: Double = 5, sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
-        let end = Date(timeIntervalSinceNow: seconds)
-        var found = try routes()
-        while found != wanted.sorted(), Date() < end {
-            try await Task.sleep(for: .milliseconds(10))
+        var found: [String] = []
+        _ = try await poll(within: seconds) {
             found = try routes()
+            return found == wanted.sorted()
         }
         #expect(found == wanted.sorted(), sourceLocation: sourceLocation)
     }
@@ -108,11 +107,7 @@ final class KernelRig: Sendable {
         within seconds: Double = 5, sourceLocation: SourceLocation = #_sourceLocation,
         _ condition: () async throws -> Bool
     ) async throws {
-        let end = Date(timeIntervalSinceNow: seconds)
-        while Date() < end {
-            if try await condition() { return }
-            try await Task.sleep(for: .milliseconds(10))
-        }
+        if try await poll(within: seconds, condition) { return }
         Issue.record("not within \(seconds) s; events: \(events.all.suffix(20))", sourceLocation: sourceLocation)
     }
 }

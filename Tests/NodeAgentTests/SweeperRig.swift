@@ -54,8 +54,7 @@ final class SweeperRig: Sendable {
 
     /// Polls until the lock of a running sweeper is held or free.
     func expectLock(_ isHeld: Bool, sourceLocation: SourceLocation = #_sourceLocation) async throws {
-        let end = Date(timeIntervalSinceNow: 10)
-        while try isLocked != isHeld, Date() < end { try await Task.sleep(for: .milliseconds(10)) }
+        _ = try await poll(within: 10) { try isLocked == isHeld }
         #expect(try isLocked == isHeld, sourceLocation: sourceLocation)
     }
 
@@ -70,8 +69,7 @@ final class SweeperRig: Sendable {
 
     /// Polls until these links are in the namespace, besides loopback.
     func expect(_ wanted: Set<String>, sourceLocation: SourceLocation = #_sourceLocation) async throws {
-        let end = Date(timeIntervalSinceNow: 10)
-        while try links != wanted, Date() < end { try await Task.sleep(for: .milliseconds(10)) }
+        _ = try await poll(within: 10) { try links == wanted }
         #expect(try links == wanted, sourceLocation: sourceLocation)
     }
 }
