@@ -77,11 +77,11 @@ package struct Configuration: Sendable, Equatable {
         /// The peer's AS number; `internal` in the file became our own.
         package var asn: ASNumber
         /// Families offered to the peer, at least one.
-        package var families: [AddressFamily]
+        package var families: [AddressFamily] = AddressFamily.allCases
         /// We only wait for the peer to connect.
-        package var passive: Bool
+        package var passive: Bool = false
         /// TCP port that we connect to, 1...65535.
-        package var port: UInt16
+        package var port: UInt16 = 179
         /// Overrides `bgp.holdTime`.
         package var holdTime: Duration?
         /// Our address of the session; nil: what the kernel chooses.
@@ -89,17 +89,17 @@ package struct Configuration: Sendable, Equatable {
         /// Absolute path of the file with the TCP MD5 password (RFC 2385); nil: the session has none.
         package var passwordFile: String?
         /// How far away the peer may be.
-        package var reach: Reach
+        package var reach: Reach = .byKind
         /// What is taken from the peer.
-        package var importPolicy: ImportPolicy
+        package var importPolicy: ImportPolicy = .cluster
         /// What is announced to the peer.
-        package var exportPolicy: ExportPolicy
+        package var exportPolicy: ExportPolicy = .own
         /// The peer is a client of this route reflector (RFC 4456); only for internal peers.
-        package var routeReflectorClient: Bool
+        package var routeReflectorClient: Bool = false
         /// What a peer may send before its session is shut; nil: any number.
         package var prefixLimit: PrefixLimit?
         /// How often our own AS may stand in a path (0: AS loop), for racks whose nodes share one AS number.
-        package var allowOwnAS: UInt8
+        package var allowOwnAS: UInt8 = 0
 
         /// The hold time that we propose to this peer.
         package func holdTime(_ bgp: BGPSettings) -> Duration { holdTime ?? bgp.holdTime }

@@ -1,0 +1,205 @@
+import NetTypes
+
+extension Configuration {
+    /// A peer with the places that later checks point at.
+    struct LocatedPeer {
+        let settings: PeerSettings
+        let nameMark: YAMLNode.Mark
+        let addressMark: YAMLNode.Mark
+    }
+
+    /// Keys that later versions know. None may be passed over: each would leave the operator with a false belief.
+    private static let unsupportedPeerKeys = [
+        "password": "write the password into a file that only root can read, and its path as passwordFile",
+        "bfd": "remove it: a dead peer is found by the hold time only",
+        "interface": "remove it and write the peer's address",
+        "defaultGateway": "remove it and write the peer's address",
+    ]
+
+    static func peer(_ section: ConfigurationSection, _ context: PeerContext) -> LocatedPeer? {
+        var section = section
+        let name = section.value(
+            "name", "letters, digits, \".\", \"_\", \"-\" or \":\", at most 63", ConfigurationValue.peerName)
+        let usesLater = section.contains("interface") || section.contains("defaultGateway")
+        // Those two keys stand in for the address: that they are not supported is said once, below.
+        let address =
+            usesLater
+            ? section.value("address", ConfigurationValue.addressWords, ConfigurationValue.address)
+            : section.required("address", ConfigurationValue.addressWords, ConfigurationValue.address)
+        let asn = peerASN(&section, context)
+        var peer = PeerSettings(
+            name: name?.value ?? address?.value.description ?? "", address: address?.value ?? .v4(.any),
+            asn: asn?.value ?? placeholder)
+        readSession(&section, into: &peer, address?.mark, context)
+        readExchange(&section, into: &peer, context)
+        section.finish(unsupported: unsupportedPeerKeys)
+        guard let address else { return nil }
+        return LocatedPeer(settings: peer, nameMark: name?.mark ?? address.mark, addressMark: address.mark)
+    }
+
+    /// How the session is made: TCP, timers, families.
+    private static func readSession(
+        _ section: inout ConfigurationSection, into peer: inout PeerSettings, _ mark: YAMLNode.Mark?,
+        _ context: PeerContext
+    ) {
+        peer.families = families(&section)
+        let passive = section.value("passive", ConfigurationValue.boolWords, ConfigurationValue.bool)
+        peer.passive = passive?.value ?? false
+        let port = section.value("port", "a TCP port from 1 to 65535", ConfigurationValue.integer(1...UInt16.max))
+        peer.port = port?.value ?? 179
+        let holdTime = section.value("holdTime", ConfigurationValue.holdTimeWords, ConfigurationValue.holdTime)
+        peer.holdTime = holdTime?.value
+        let local = section.value("localAddress", ConfigurationValue.addressWords, ConfigurationValue.address)
+        peer.localAddress = local?.value
+        peer.passwordFile = passwordFile(&section, inspect: context.inspect)
+        peer.reach = reach(&section)
+        if let mark { checkAddresses(peer, mark, local?.mark, context, section.problems) }
+        checkTimers(peer, passive?.mark, holdTime?.mark, context, section.problems)
+    }
+
+    /// What is taken from the peer, and what it is told.
+    private static func readExchange(
+        _ section: inout ConfigurationSection, into peer: inout PeerSettings, _ context: PeerContext
+    ) {
+        let importPolicy: Located<ImportPolicy>? = section.value(
+            "import", ConfigurationValue.words(ImportPolicy.self), ConfigurationValue.choice)
+        peer.importPolicy = importPolicy?.value ?? .cluster
+        let exportPolicy: Located<ExportPolicy>? = section.value(
+            "export", ConfigurationValue.words(ExportPolicy.self), ConfigurationValue.choice)
+        peer.exportPolicy = exportPolicy?.value ?? .own
+        let client = section.value("routeReflectorClient", ConfigurationValue.boolWords, ConfigurationValue.bool)
+        peer.routeReflectorClient = client?.value ?? false
+        peer.prefixLimit =
+            section.contains("maxPrefixes")
+            ? prefixLimit(section.section("maxPrefixes")) : .standard(peer.importPolicy)
+        let ownAS = section.value(
+            "allowOwnAS", "how often our own AS may stand in the path of a route, 0 to 10",
+            ConfigurationValue.integer(UInt8(0)...10))
+        peer.allowOwnAS = ownAS?.value ?? 0
+        checkPolicies(peer, importPolicy?.mark, exportPolicy?.mark, context, section.problems)
+        if let client, client.value, let own = context.asn, peer.asn != placeholder, peer.asn != own {
+            section.problems.error(
+                client.mark,
+                "only internal peers can be clients of a route reflector;"
+                    + " remove routeReflectorClient, or write asn: internal"
+            )
+        }
+    }
+
+    private static func prefixLimit(_ section: ConfigurationSection) -> PrefixLimit {
+        var section = section
+        let limit = section.required(
+            "limit", "prefixes of one family, 1 to 10000000", ConfigurationValue.integer(UInt32(1)...10_000_000))
+        let warning = section.value(
+            "warnAt", "percent of the limit, 1 to 100", ConfigurationValue.integer(UInt8(1)...100))
+        let restart = section.value(
+            "restartAfter", "whole seconds from 1s to 86400s", ConfigurationValue.seconds(1...86400))
+        section.finish()
+        return PrefixLimit(
+            limit: limit?.value ?? 1, warnAt: warning?.value ?? 80, restartAfter: restart?.value ?? .seconds(300))
+    }
+
+    private static func peerASN(_ section: inout ConfigurationSection, _ context: PeerContext) -> Located<ASNumber>? {
+        let words = "the peer's AS number (23456 and 65535 are reserved), or internal for our own"
+        let text = section.required("asn", words) { text in
+            text == "internal" || text == "external" || ConfigurationValue.asn(text) != nil ? text : nil
+        }
+        guard let text else { return nil }
+        guard text.value != "external" else {
+            section.problems.error(
+                text.mark, "\(section.name("asn")): external is not supported yet; write the peer's AS number")
+            return nil
+        }
+        let number = text.value == "internal" ? context.asn : ConfigurationValue.asn(text.value)
+        return number.map { Located(value: $0, mark: text.mark) }
+    }
+
+    private static func families(_ section: inout ConfigurationSection) -> [AddressFamily] {
+        let words = "ipv4-unicast or ipv6-unicast"
+        guard let node = section.node("families") else { return AddressFamily.allCases }
+        let families = section.list("families", words, ConfigurationValue.family) ?? []
+        if case .sequence(let items) = node.content, items.isEmpty {
+            section.problems.error(
+                node.mark, "\(section.name("families")) is empty; write \(words), or remove it for both")
+        }
+        for (index, family) in families.enumerated()
+        where families.prefix(index).contains(where: { $0.value == family.value }) {
+            section.problems.error(family.mark, "\(family.value)-unicast is listed twice; remove it")
+        }
+        return families.map(\.value)
+    }
+
+    private static func checkAddresses(
+        _ peer: PeerSettings, _ mark: YAMLNode.Mark, _ localMark: YAMLNode.Mark?, _ context: PeerContext,
+        _ problems: ProblemCollector
+    ) {
+        if peer.address.isLinkLocal, peer.address.family == .ipv6 {
+            problems.error(
+                mark,
+                "\(peer.address) is link-local, and peers on an interface are not supported yet; write a global address"
+            )
+        }
+        if peer.address == peer.localAddress || peer.address == context.listenAddress {
+            problems.error(mark, "\(peer.address) is our own address; write the peer's")
+        }
+        if let local = peer.localAddress, let localMark, local.family != peer.address.family {
+            problems.error(
+                localMark,
+                "\(local) cannot reach \(peer.address); write an \(peer.address.family) address, or remove it")
+        }
+    }
+
+    private static func checkPolicies(
+        _ peer: PeerSettings, _ importMark: YAMLNode.Mark?, _ exportMark: YAMLNode.Mark?, _ context: PeerContext,
+        _ problems: ProblemCollector
+    ) {
+        guard context.fibEnabled else { return }
+        if let importMark, peer.importPolicy == .all {
+            problems.error(
+                importMark,
+                "import: all would let the peer write any route into this node's kernel;"
+                    + " write cluster, or set fib.enabled: false"
+            )
+        }
+        if let exportMark, peer.exportPolicy == .all, !peer.routeReflectorClient {
+            problems.warning(
+                exportMark, "export: all makes this node a transit router, like a ToR; write own if it only has pods")
+        }
+    }
+
+    private static func checkTimers(
+        _ peer: PeerSettings, _ passiveMark: YAMLNode.Mark?, _ holdMark: YAMLNode.Mark?, _ context: PeerContext,
+        _ problems: ProblemCollector
+    ) {
+        if let passiveMark, peer.passive, context.listenPort == 0 {
+            problems.error(
+                passiveMark, "a passive peer can never connect while bgp.listenPort is 0; set a port, or remove passive"
+            )
+        }
+        if let holdMark, let hold = peer.holdTime, hold != .zero, let keepalive = context.keepaliveTime,
+            keepalive >= hold
+        {
+            problems.error(
+                holdMark,
+                "the hold time must be longer than bgp.keepaliveTime (\(keepalive.wholeSeconds)s); change one of them")
+        }
+    }
+
+    static func checkDuplicates(_ peers: [LocatedPeer], _ problems: ProblemCollector) {
+        var addresses: [IPAddress: Int] = [:]
+        var names: [String: Int] = [:]
+        for peer in peers {
+            let (address, name) = (peer.settings.address, peer.settings.name)
+            if let line = addresses[address] {
+                problems.error(
+                    peer.addressMark,
+                    "the address \(address) already belongs to the peer in line \(line); remove one of them")
+            } else if let line = names[name] {
+                problems.error(
+                    peer.nameMark, "the name \"\(name)\" already belongs to the peer in line \(line); choose another")
+            }
+            addresses[address] = addresses[address] ?? peer.addressMark.line
+            names[name] = names[name] ?? peer.nameMark.line
+        }
+    }
+}
