@@ -4,6 +4,7 @@ SWIFT ?= swift
 TOR ?= frr
 KEEP ?=
 SECONDS ?= 60
+RUNS ?=
 PREFIX ?= /usr/local
 CNIBINDIR ?= /opt/cni/bin
 RTPROTOSDIR ?= /etc/iproute2/rt_protos.d
@@ -70,9 +71,9 @@ bench-cni: root build ## ADD, CHECK and DEL against ptp with host-local
 	@Benchmarks/cnibench.py --variant ptp=Benchmarks/conf/ptp.conflist --variant martlet=Benchmarks/conf/martlet.conflist --variant deferred=Benchmarks/conf/martlet-deferred.conflist \
 		--cni-path $(CURDIR)/build/bin:/usr/lib/cni:/opt/cni/bin -n 50 --parallel 1,10
 
-fuzz: toolchain ## each fuzz target for SECONDS=60
+fuzz: toolchain ## each fuzz target for SECONDS=60, or all of them for RUNS=10000000 executions
 	@scripts/install-deps build fuzz
-	@SWIFT="$(SWIFT)" scripts/fuzz $(SECONDS)
+	@SWIFT="$(SWIFT)" RUNS="$(RUNS)" scripts/fuzz $(SECONDS)
 
 install: ## what `make build` made, under DESTDIR and PREFIX (plugins: CNIBINDIR)
 	@for binary in martletd martletctl martlet martlet-ipam; do \
