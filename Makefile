@@ -19,7 +19,7 @@ MANPAGES := $(wildcard docs/man/*.[1-8])
 RELEASE := $(SWIFT) build -c release --static-swift-stdlib -Xlinker --gc-sections -Xlinker -s
 STATIC := $(SWIFT) build -c release --scratch-path .build-static -Xswiftc -static-executable -Xlinker --gc-sections -Xlinker -s
 
-.PHONY: help build demo test lint bench bench-cni fuzz install clean toolchain tor root
+.PHONY: help build demo test test-long lint bench bench-cni fuzz install clean toolchain tor root
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -54,6 +54,13 @@ test: root toolchain ## everything: units, fixtures, scenarios, namespaces, real
 	@echo "== tests"
 	@$(SWIFT) build --build-tests
 	@$(SWIFT) test --skip-build --disable-xctest
+
+test-long: root toolchain ## what takes its time: abuse for a minute, thousands of simulated networks, ten million fuzz runs
+	@scripts/install-deps build test fuzz
+	@$(MAKE) --no-print-directory build
+	@$(SWIFT) build --build-tests
+	@MARTLET_TEST_LONG=1 $(SWIFT) test --skip-build --disable-xctest --filter 'AbuseTests|NetworkTests|SimulationTests'
+	@SWIFT="$(SWIFT)" RUNS=$(or $(RUNS),10000000) scripts/fuzz
 
 lint: toolchain ## format and syntax of all that is written here
 	@scripts/install-deps lint

@@ -117,7 +117,7 @@ let package = Package(
             ]),
         tests("TidyTests", ["TestKit"]),
         tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
-        tests("InteropTests", ["Lab", "TestKit", "NetTypes"]),
+        tests("InteropTests", ["Lab", "TestKit", "BGPWire", "NetTypes"]),
 
         tests("FuzzTests", ["FuzzTargets", "TestKit"]),
         .target(
@@ -129,7 +129,7 @@ let package = Package(
         // is a rack.
         .target(name: "TestKit", dependencies: ["NetTypes", "CLinux"], path: "Tests/TestKit", swiftSettings: settings),
         .target(
-            name: "Lab", dependencies: ["TestKit", "NetTypes", "CLinux"], path: "Tests/Lab", swiftSettings: settings),
+            name: "Lab", dependencies: ["TestKit", "BGPWire", "NetTypes", "CLinux"], path: "Tests/Lab", swiftSettings: settings),
         .executableTarget(
             name: "demo", dependencies: ["Lab", "TestKit", "NetTypes"], path: "Tests/Demo", swiftSettings: settings),
     ]

@@ -201,7 +201,9 @@ extension [UInt8] {
     /// section 4.1 c): he would have to refuse them.
     fileprivate mutating func append(pathOutside value: ByteCursor, _ span: RawSpan, after prepend: [ASNumber]) {
         let plain = ASPath(value, span, width: 4).withoutConfederations.encoded(width: 4)
-        guard prepend.isEmpty else { return append(path: ByteCursor(plain.span.bytes), plain.span.bytes, after: prepend) }
+        guard prepend.isEmpty else {
+            return append(path: ByteCursor(plain.span.bytes), plain.span.bytes, after: prepend)
+        }
         append(attribute: AttributeCode.asPath, flags: AttributeFlags.wellKnown, count: plain.count)
         append(contentsOf: plain)
     }
