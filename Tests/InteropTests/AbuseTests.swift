@@ -23,12 +23,12 @@ extension Interop {
                 var next = Date()
                 while Date() < end {
                     // Ten in ten milliseconds: each prefix goes and comes back five times a second.
-                    for prefix in (0..<5).map({ prefixes[(flaps / 2 + $0) % prefixes.count] }) {
-                        #expect(rogue.send(scene.announcement([prefix]) + RawSpeaker.withdrawal([prefix])))
+                    let octets = (0..<5).map { prefixes[(flaps / 2 + $0) % prefixes.count] }.flatMap {
+                        scene.announcement([$0]) + RawSpeaker.withdrawal([$0])
                     }
+                    #expect(rogue.send(octets, notBefore: next))
                     flaps += 10
                     next += 0.01
-                    if next > Date() { Thread.sleep(until: next) }
                 }
                 #expect(rogue.send(scene.announcement(prefixes)))
                 let wanted = Set(Rack.podCIDRs(0) + prefixes.map(\.description))

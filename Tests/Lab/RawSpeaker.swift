@@ -79,6 +79,13 @@ package final class RawSpeaker: @unchecked Sendable {
         }
     }
 
+    /// As `send`, at a given pace.
+    package func send(_ bytes: [UInt8], notBefore time: Date) -> Bool {
+        let wait = time.timeIntervalSinceNow
+        if wait > 0 { _ = poll(nil, 0, Int32(wait * 1000)) }
+        return send(bytes)
+    }
+
     package static func bytes(_ message: Message) -> [UInt8] {
         var writer = ByteWriter()
         message.encode(into: &writer, in: DecodeContext())

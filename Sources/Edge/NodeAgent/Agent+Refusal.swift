@@ -3,8 +3,8 @@ import Glibc
 import NetTypes
 
 extension Agent {
-    /// Closes a connection of nobody that is configured. It is said once a minute of each address: who calls decides how
-    /// often he calls.
+    /// Closes a connection of nobody that is configured. Of each address it is said once a minute: who calls decides
+    /// how often he calls.
     func refuse(_ fd: CInt, _ remote: SocketAddress) {
         close(fd)
         guard let leftOut = refusals.admit(remote.address, at: .now) else { return }
