@@ -63,8 +63,9 @@ let package = Package(
         core("NetTypes"),
         core("BGPWire", ["NetTypes"]),
         core("BGPSession", ["BGPWire", "NetTypes"]),
-        core("RIB", ["BGPWire", "NetTypes"]),
-        core("BGPSpeaker", ["BGPSession", "RIB", "BGPWire", "NetTypes"]),
+        core("RoutePolicy", ["BGPWire", "NetTypes"]),
+        core("RIB", ["RoutePolicy", "BGPWire", "NetTypes"]),
+        core("BGPSpeaker", ["BGPSession", "RIB", "RoutePolicy", "BGPWire", "NetTypes"]),
         core("FIB", ["NetTypes"]),
         core("PodWiring", ["NetTypes"]),
         core("IPAM", ["NetTypes"]),
@@ -80,7 +81,8 @@ let package = Package(
         edge(
             "NodeAgent",
             [
-                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring", "DispatchIO", "Netlink",
+                "BGPSpeaker", "BGPSession", "RIB", "RoutePolicy", "BGPWire", "FIB", "NetTypes", "PodWiring",
+                "DispatchIO", "Netlink",
                 "ControlAPI",
                 "CYAML", "COpenSSL", "CLinux", logging,
             ]),
@@ -95,8 +97,9 @@ let package = Package(
         tests("NetTypesTests", ["NetTypes"]),
         tests("BGPWireTests", ["BGPWire", "NetTypes", "TestKit"]),
         tests("BGPSessionTests", ["BGPSession", "BGPWire", "NetTypes"]),
-        tests("RIBTests", ["RIB", "BGPWire", "NetTypes"]),
-        tests("BGPSpeakerTests", ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "NetTypes"]),
+        tests("RoutePolicyTests", ["RoutePolicy", "BGPWire", "NetTypes"]),
+        tests("RIBTests", ["RIB", "RoutePolicy", "BGPWire", "NetTypes"]),
+        tests("BGPSpeakerTests", ["BGPSpeaker", "BGPSession", "RIB", "RoutePolicy", "BGPWire", "NetTypes"]),
         tests("DispatchIOTests", ["DispatchIO", "NetTypes"]),
         tests("FIBTests", ["FIB", "NetTypes"]),
         tests("PodWiringTests", ["PodWiring", "NetTypes"]),
@@ -112,7 +115,8 @@ let package = Package(
         tests(
             "NodeAgentTests",
             [
-                "NodeAgent", "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "PodWiring", "DispatchIO", "NetTypes",
+                "NodeAgent", "BGPSpeaker", "BGPSession", "RIB", "RoutePolicy", "BGPWire", "PodWiring", "DispatchIO",
+                "NetTypes",
                 "CLinux", "TestKit", logging,
             ]),
         tests("TidyTests", ["TestKit"]),

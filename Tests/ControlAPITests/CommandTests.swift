@@ -45,6 +45,16 @@ struct CommandTests {
                 (["session", "fd00::1"], "/v1/sessions/fd00::1"), (["fib", "fd00::/8"], "/v1/fib?prefix=fd00::%2F8"),
                 (["status"], "/v1/status"), (["explain", "10.1.2.3"], "/v1/explain/10.1.2.3"),
                 (["explain", "fd00::/8"], "/v1/explain/fd00::%2F8"), (["history", "a"], "/v1/sessions/a/history"),
+                (["policy", "test", "a", "10.0.0.0/8"], "/v1/policy/a/10.0.0.0%2F8?direction=import"),
+                (
+                    [
+                        "policy", "test", "a", "10.0.0.0/8", "--export", "--from", "b", "--as-path", "1 2",
+                        "--community", "1:2", "--community", "no-export", "--large-community", "1:2:3", "--med", "4",
+                        "--local-pref", "5", "--next-hop", "192.0.2.7",
+                    ],
+                    "/v1/policy/a/10.0.0.0%2F8?direction=export&from=b&asPath=1%202&nextHop=192.0.2.7&med=4"
+                        + "&localPref=5&communities=1:2%2Cno-export&largeCommunities=1:2:3"
+                ),
                 (["drain", "--wait", "2s"], "/v1/drain?wait=2000ms"), (["undrain"], "/v1/undrain"),
                 (["drain", "--message", "rack move"], "/v1/drain?wait=5000ms&message=rack%20move"),
                 (["health"], "/healthz"), (["ready"], "/readyz"), (["metrics"], "/metrics"),

@@ -56,6 +56,11 @@ struct RenderTests {
         #expect(try ControlJSON.decode(ExplainDocument.self, from: try ControlJSON.encode(document)) == document)
     }
 
+    @Test func `a dry run of policies`() throws {
+        #expect(Render.policy(Canned.policy) == (try golden("policy")))
+        #expect(Render.policy(Canned.refusedPolicy) == (try golden("policy-rejected")))
+    }
+
     @Test func `history`() throws {
         #expect(Render.history(Canned.history) == (try golden("history")))
         #expect(Render.history(HistoryDocument(peer: "tor-9", events: [])) == "Nothing has happened with tor-9.\n")

@@ -38,6 +38,8 @@ package struct MartletConfiguration: Sendable {
     /// Seconds.
     package var holdTime = 90
     package var deferralTime = 30
+    /// Lines of `bgp` before its peers.
+    package var bgp: [String] = []
     /// Whole sections for the end of the file.
     package var extra = ""
 
@@ -59,6 +61,7 @@ package struct MartletConfiguration: Sendable {
               holdTime: \(holdTime)s
               connectRetryTime: 1s
               gracefulRestart: {restartTime: 120s, deferralTime: \(deferralTime)s}
+            \(bgp.map { "  \($0)" }.joined(separator: "\n"))
               peers:
             \(peers.map(\.yaml).joined())
             \(extra)

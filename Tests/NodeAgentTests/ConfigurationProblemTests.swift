@@ -71,8 +71,9 @@ struct ConfigurationProblemTests {
             "f:1:15: unknown key \"holdtime\" in bgp; did you mean \"holdTime\"?"),
         ProblemRow(
             "bgp: {asn: 1, xyzzy: 1}",
-            "f:1:15: unknown key \"xyzzy\" in bgp; known keys: asn, clusterID, connectRetryTime, gracefulRestart, "
-                + "holdTime, keepaliveTime, listenAddress, listenPort, peers, sendHoldTime"),
+            "f:1:15: unknown key \"xyzzy\" in bgp; known keys: aggregates, asn, bestPath, clusterID, "
+                + "connectRetryTime, gracefulRestart, holdTime, keepaliveTime, listenAddress, listenPort, peers, policies, "
+                + "sendHoldTime"),
         ProblemRow(
             "bgp: {asn: 1}\nnode: {routerId: 192.0.2.1}",
             "f:2:8: unknown key \"routerId\" in node; did you mean \"routerID\"?"),

@@ -74,9 +74,8 @@ private func permutations<Element>(_ list: [Element]) -> [[Element]] {
         check(.localPref, candidate(1, external: false), candidate(2, external: false) { $0.localPref = 99 })
     }
 
-    @Test func `LOCAL_PREF of an external path is ignored`() {
-        let (best, _, reason) = decide([candidate(1) { $0.asPathLength = 1 }, candidate(2) { $0.localPref = 900 }])
-        #expect(best == 1 && reason == .asPathLength)
+    @Test func `LOCAL_PREF that a policy gave an external path counts`() {
+        check(.localPref, candidate(1) { $0.localPref = 101 }, candidate(2) { $0.asPathLength = 1 })
     }
 
     @Test func `the shorter AS_PATH wins over origin and MED`() {

@@ -61,6 +61,7 @@ package struct Speaker: ~Copyable {
         let id = PeerID(rawValue: lastID)
         peers[id] = Record(peer: peer)
         rib.setPeer(id, peer.ribPeer(routerID: RouterID(rawValue: 0)))
+        rib.setImportRules(peer.importRules, name: peer.name, for: id)
         return id
     }
 
@@ -69,6 +70,41 @@ package struct Speaker: ~Copyable {
         peers[id] = nil
         rib.removePeer(id)
     }
+
+    /// Takes over what is imported from a peer and what it is told. What is stored is judged anew, and the peer gets
+    /// the differences; its session goes on.
+    package mutating func updatePeer(_ id: PeerID, _ peer: SpeakerPeer) {
+        guard let record = peers[id], record.peer != peer else { return }
+        peers[id]?.peer = peer
+        rib.updatePeer(id) { $0 = peer.ribPeer(routerID: $0.routerID) }
+        rib.setImportRules(peer.importRules, name: peer.name, for: id)
+        guard let session = record.session else { return }
+        let policy = exportPolicy(peer, session.negotiated, session.addresses)
+        rib.changeExport(to: id) { $0 = policy }
+    }
+
+    /// How paths are compared, and how many share traffic at most.
+    package mutating func setDecision(_ options: DecisionOptions, maximumPaths: Int) {
+        rib.setDecision(options, maximumPaths: maximumPaths)
+    }
+
+    /// What is announced while there is something more specific.
+    package mutating func setAggregates(_ aggregates: [Aggregate]) { rib.setAggregates(aggregates) }
+
+    /// A dry run of what is imported from a peer; see `RIBTables.tryImport`.
+    package func tryImport(_ prefix: Prefix, _ given: PathAttributes?, from id: PeerID) -> PolicyTrial? {
+        rib.tryImport(prefix, given, from: id)
+    }
+
+    /// A dry run of what a peer is told; see `RIBTables.tryExport`.
+    package func tryExport(
+        _ prefix: Prefix, _ given: PathAttributes?, of source: PeerID?, to id: PeerID
+    ) -> PolicyTrial? {
+        rib.tryExport(prefix, given, of: source, to: id)
+    }
+
+    /// Aggregates that are announced now.
+    package var activeAggregates: [Prefix] { rib.activeAggregates }
 
     /// The node's own prefixes: exactly these are announced from now on.
     package mutating func originate(_ prefixes: Set<Prefix>, at now: Instant) {
@@ -129,6 +165,7 @@ package struct Speaker: ~Copyable {
             families: negotiated.families,
             clusterID: rib.policy.clusterID, isClient: peer.isClient)
         policy.gracefulShutdown = farewell == .announced
+        policy.rules = peer.exportRules
         policy.ipv4NextHop = addresses.ipv4
         policy.ipv6NextHop = addresses.ipv6
         policy.ipv6LinkLocal = addresses.ipv6LinkLocal
@@ -325,9 +362,12 @@ package struct Speaker: ~Copyable {
 
 extension SpeakerPeer {
     func ribPeer(routerID: RouterID) -> RIBPeer {
-        RIBPeer(
+        var peer = RIBPeer(
             address: address, asNumber: asNumber, routerID: routerID, isExternal: isExternal, importMode: importMode,
             isClient: isClient, allowOwnAS: allowOwnAS)
+        peer.honorsGracefulShutdown = honorsGracefulShutdown
+        peer.acceptsBlackhole = acceptsBlackhole
+        return peer
     }
 }
 

@@ -2,6 +2,7 @@ import BGPSession
 import BGPWire
 import NetTypes
 import RIB
+import RoutePolicy
 
 /// What the speaker must know of a configured peer; the session machine has its own configuration.
 package struct SpeakerPeer: Sendable, Hashable {
@@ -15,6 +16,13 @@ package struct SpeakerPeer: Sendable, Hashable {
     package var isClient: Bool
     /// How often our own AS may stand in the peer's paths.
     package var allowOwnAS: UInt8
+    /// The peer's policies, which are asked about what the modes above admit.
+    package var importRules = PolicyChain()
+    package var exportRules = PolicyChain()
+    /// Whether GRACEFUL_SHUTDOWN on an external peer's paths is obeyed (RFC 8326).
+    package var honorsGracefulShutdown = true
+    /// Whether the peer may have addresses inside `clusterCIDRs` dropped (RFC 7999).
+    package var acceptsBlackhole = false
 
     package init(
         name: String, address: IPAddress, asNumber: ASNumber, isExternal: Bool,

@@ -55,15 +55,25 @@ package struct ExtendedCommunity: RawRepresentable, Hashable, Sendable, BitwiseC
     package let rawValue: UInt64
 
     package init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    /// Octets per second of a link (draft-ietf-idr-link-bandwidth): type 0x40, or 0x00 where it may pass borders of
+    /// ASes, subtype 4, an AS number, and a `Float` above zero.
+    package var linkBandwidth: Float? {
+        guard rawValue >> 56 & 0xbf == 0, rawValue >> 48 & 0xff == 4 else { return nil }
+        let value = Float(bitPattern: UInt32(truncatingIfNeeded: rawValue))
+        return value.isFinite && value > 0 ? value : nil
+    }
 }
 
 extension ExtendedCommunity: CustomStringConvertible {
-    /// Route target and route origin in the usual form, all others as a hexadecimal number.
+    /// Route target, route origin and link bandwidth (octets per second) in the usual form, all others as a hexadecimal
+    /// number.
     package var description: String {
         let type = rawValue >> 56 & 0xbf
         let kind = rawValue >> 48 & 0xff
         let name = kind == 2 ? "rt" : kind == 3 ? "soo" : nil
         let low = rawValue & 0xffff_ffff
+        if let rate = linkBandwidth, rate < 1e19 { return "bandwidth:\(rawValue >> 32 & 0xffff):\(UInt64(rate))" }
         switch (type, name) {
         case (0, let name?): return "\(name):\(rawValue >> 32 & 0xffff):\(low)"
         case (1, let name?):

@@ -9,6 +9,8 @@ package struct ExportRewrite: Sendable, Hashable {
     package var linkLocalNextHop: IPv6Address?
     /// LOCAL_PREF to send: nil towards an external peer, which removes it.
     package var localPref: UInt32?
+    /// MED to send, which a policy gives; nil: the path's own towards an internal peer, none towards an external one.
+    package var med: UInt32?
     /// Towards an external peer: MED, ORIGINATOR_ID and CLUSTER_LIST are not passed on.
     package var isExternal = true
     /// Set when reflecting: ORIGINATOR_ID if the path has none, and our cluster id put before CLUSTER_LIST.

@@ -41,6 +41,7 @@ extension PathAttributes.Summary {
             case AttributeCode.med: med = try? entry.value.integer(UInt32.self, bytes)
             case AttributeCode.localPref: localPref = try? entry.value.integer(UInt32.self, bytes)
             case AttributeCode.communities: readCommunities(entry.value, bytes)
+            case AttributeCode.extendedCommunities: readBandwidth(entry.value, bytes)
             case AttributeCode.originatorID:
                 originatorID = (try? entry.value.integer(UInt32.self, bytes)).map(RouterID.init(rawValue:))
             case AttributeCode.clusterList: clusterListLength = UInt16(clamping: entry.value.remaining / 4)
@@ -69,8 +70,19 @@ extension PathAttributes.Summary {
             switch Community(rawValue: community) {
             case .noExport, .noExportSubconfederation: noExport = true
             case .noAdvertise: noAdvertise = true
+            case .noPeer: noPeer = true
+            case .gracefulShutdown: gracefulShutdown = true
+            case .blackhole: blackhole = true
             default: break
             }
+        }
+    }
+
+    private mutating func readBandwidth(_ value: ByteCursor, _ bytes: RawSpan) {
+        var value = value
+        while let community = try? value.integer(UInt64.self, bytes) {
+            guard let bandwidth = ExtendedCommunity(rawValue: community).linkBandwidth else { continue }
+            linkBandwidth = bandwidth.bitPattern
         }
     }
 }
@@ -110,7 +122,7 @@ extension PathAttributes {
             case AttributeCode.asPath where !rewrite.prepend.isEmpty:
                 insertions.needsPath = false
                 result.append(path: entry.value, bytes, after: rewrite.prepend)
-            case AttributeCode.med where rewrite.isExternal: break
+            case AttributeCode.med where rewrite.isExternal || rewrite.med != nil: break
             case AttributeCode.localPref where rewrite.isExternal || rewrite.localPref != nil: break
             case AttributeCode.originatorID where rewrite.isExternal: break
             case AttributeCode.extendedCommunities where rewrite.isExternal:
@@ -134,6 +146,7 @@ extension PathAttributes {
 private struct Insertions {
     private let rewrite: ExportRewrite
     var needsPath: Bool
+    private var needsMED: Bool
     private var needsLocalPref: Bool
     private var needsOriginatorID: Bool
     private var needsClusterList: Bool
@@ -142,6 +155,7 @@ private struct Insertions {
         self.rewrite = rewrite
         let isReflected = !rewrite.isExternal && rewrite.reflection != nil
         needsPath = !rewrite.prepend.isEmpty
+        needsMED = rewrite.med != nil
         needsLocalPref = !rewrite.isExternal && rewrite.localPref != nil
         needsOriginatorID = isReflected && summary.originatorID == nil
         needsClusterList = isReflected
@@ -154,6 +168,11 @@ private struct Insertions {
             needsPath = false
             let empty = [UInt8]()
             bytes.append(path: ByteCursor(empty.span.bytes), empty.span.bytes, after: rewrite.prepend)
+        }
+        if needsMED, code >= AttributeCode.med, let med = rewrite.med {
+            needsMED = false
+            bytes.append(attribute: AttributeCode.med, flags: AttributeFlags.optional, count: 4)
+            bytes.append(integer: med)
         }
         if needsLocalPref, code >= AttributeCode.localPref, let localPref = rewrite.localPref {
             needsLocalPref = false

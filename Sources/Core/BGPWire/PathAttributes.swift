@@ -11,6 +11,9 @@ package struct PathAttributes: Sendable {
     /// The link-local half of a 32-octet IPv6 next hop (RFC 2545 section 3).
     package let linkLocalNextHop: IPv6Address?
     package let summary: Summary
+    /// Share of the traffic among equally good paths that a policy of ours gives, 1...256; 0: none. It never leaves the
+    /// node.
+    package var weight: UInt16 = 0
 
     /// What is compared between paths, decoded once.
     package struct Summary: Sendable, Hashable, BitwiseCopyable {
@@ -28,6 +31,14 @@ package struct PathAttributes: Sendable {
         package var clusterListLength: UInt16 = 0
         package var noExport = false
         package var noAdvertise = false
+        /// Not for peers that give us nothing but their own routes (RFC 3765).
+        package var noPeer = false
+        /// The path is about to go (RFC 8326).
+        package var gracefulShutdown = false
+        /// Traffic to it is to be dropped (RFC 7999).
+        package var blackhole = false
+        /// Octets per second of the link bandwidth community, as the bits of a `Float`; 0: none.
+        package var linkBandwidth: UInt32 = 0
 
         package init() {}
     }
@@ -42,7 +53,7 @@ package struct PathAttributes: Sendable {
 
 extension PathAttributes: Hashable {
     package static func == (a: Self, b: Self) -> Bool {
-        a.nextHop == b.nextHop && a.linkLocalNextHop == b.linkLocalNextHop && a.bytes == b.bytes
+        a.nextHop == b.nextHop && a.linkLocalNextHop == b.linkLocalNextHop && a.weight == b.weight && a.bytes == b.bytes
     }
 
     package func hash(into hasher: inout Hasher) {

@@ -25,6 +25,8 @@ package struct DesiredRoute: Hashable, Sendable {
     package let prefix: Prefix
     /// Sorted and without repetition, so that equal sets are equal values.
     package let nextHops: [DesiredNextHop]
+    /// Packets are dropped without a word, whatever the next hops are (RFC 7999).
+    package var isBlackhole = false
 
     package init(prefix: Prefix, nextHops: [DesiredNextHop]) {
         self.prefix = prefix

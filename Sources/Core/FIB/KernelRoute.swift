@@ -4,7 +4,9 @@ import NetTypes
 package enum RouteKind: Hashable, Sendable, BitwiseCopyable {
     case unicast
     case unreachable
-    /// Kinds that we never install: local, blackhole, throw and so on.
+    /// Drops without a word.
+    case blackhole
+    /// Kinds that we never install: local, throw and so on.
     case other(UInt8)
 }
 
@@ -50,7 +52,7 @@ package struct KernelRoute: Hashable, Sendable {
     package let kind: RouteKind
     /// Who made it (`rtm_protocol`): 179 the agent, 180 the plugin, 2 the kernel, 3 `ip route` by hand.
     package let protocolID: UInt8
-    /// In canonical order, so that comparing is stable; empty for `unreachable`.
+    /// In canonical order, so that comparing is stable; empty for `unreachable` and `blackhole`.
     package let nextHops: [RouteNextHop]
 
     package init(key: RouteKey, kind: RouteKind, protocolID: UInt8, nextHops: [RouteNextHop]) {

@@ -9,6 +9,11 @@ struct NextHopSets: Sendable {
     private struct Key: Hashable {
         let family: AddressFamily
         let nextHops: [DesiredNextHop]
+        let isBlackhole: Bool
+
+        func resolve(_ topology: Topology) -> Resolution {
+            isBlackhole ? .blackhole : topology.resolve(nextHops, family: family)
+        }
     }
 
     private struct Slot {
@@ -22,15 +27,17 @@ struct NextHopSets: Sendable {
     private var last: Handle = 0
 
     /// Counts a user in; every `retain` needs a `release`.
-    mutating func retain(_ nextHops: [DesiredNextHop], family: AddressFamily, topology: Topology) -> Handle {
-        let key = Key(family: family, nextHops: nextHops)
+    mutating func retain(_ route: DesiredRoute, topology: Topology) -> Handle {
+        let key = Key(
+            family: route.prefix.family, nextHops: route.isBlackhole ? [] : route.nextHops,
+            isBlackhole: route.isBlackhole)
         if let handle = handles[key] {
             slots[handle]?.users += 1
             return handle
         }
         repeat { last &+= 1 } while slots[last] != nil
         handles[key] = last
-        slots[last] = Slot(key: key, resolution: topology.resolve(nextHops, family: family), users: 1)
+        slots[last] = Slot(key: key, resolution: key.resolve(topology), users: 1)
         return last
     }
 
@@ -44,7 +51,12 @@ struct NextHopSets: Sendable {
         }
     }
 
-    func nextHops(_ handle: Handle) -> [DesiredNextHop] { slots[handle]?.key.nextHops ?? [] }
+    /// The wish for a prefix.
+    func route(_ prefix: Prefix, _ handle: Handle) -> DesiredRoute {
+        var route = DesiredRoute(prefix: prefix, nextHops: slots[handle]?.key.nextHops ?? [])
+        route.isBlackhole = slots[handle]?.key.isBlackhole ?? false
+        return route
+    }
 
     func resolution(_ handle: Handle) -> Resolution { slots[handle]?.resolution ?? .unresolved("no next hop") }
 
@@ -52,7 +64,7 @@ struct NextHopSets: Sendable {
     mutating func update(_ topology: Topology) -> Set<Handle> {
         var changed: Set<Handle> = []
         for (handle, slot) in slots {
-            let resolution = topology.resolve(slot.key.nextHops, family: slot.key.family)
+            let resolution = slot.key.resolve(topology)
             if resolution != slot.resolution {
                 slots[handle]?.resolution = resolution
                 changed.insert(handle)

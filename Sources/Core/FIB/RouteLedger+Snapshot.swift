@@ -6,7 +6,7 @@ extension RouteLedger {
         var rows: [FIBRow] = []
         rows.reserveCapacity(entries.count)
         for (prefix, entry) in entries {
-            let desired = entry.hops.map { DesiredRoute(prefix: prefix, nextHops: sets.nextHops($0)) }
+            let desired = entry.hops.map { sets.route(prefix, $0) }
             rows.append(
                 FIBRow(
                     prefix: prefix, desired: desired, isAggregate: entry.isAggregate,

@@ -7,6 +7,7 @@ extension RouteLedger {
         guard let hops = entry.hops else { return (nil, nil) }
         switch sets.resolution(hops) {
         case .resolved(let nextHops): return (settings.route(prefix, nextHops: nextHops), nil)
+        case .blackhole: return (settings.blackhole(prefix), nil)
         case .unresolved(let reason): return (nil, reason)
         }
     }

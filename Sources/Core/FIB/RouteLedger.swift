@@ -80,7 +80,7 @@ package struct RouteLedger: Sendable {
         let prefix = change.prefix
         var entry = entries[prefix] ?? Entry()
         let old = entry.hops
-        entry.hops = change.route.map { sets.retain($0.nextHops, family: prefix.family, topology: topology) }
+        entry.hops = change.route.map { sets.retain($0, topology: topology) }
         if let old { sets.release(old) }
         guard entry.hops != old else { return }
         entry.wasDesired = entry.wasDesired || entry.hops != nil

@@ -4,6 +4,8 @@ import NetTypes
 package enum Resolution: Hashable, Sendable {
     /// In canonical order, never empty.
     case resolved([RouteNextHop])
+    /// None is needed: packets are dropped.
+    case blackhole
     /// None can be reached; the text says why.
     case unresolved(String)
 }
@@ -73,6 +75,11 @@ package struct RouteSettings: Hashable, Sendable {
     /// The kernel's form of a route with these next hops.
     package func route(_ prefix: Prefix, nextHops: [RouteNextHop]) -> KernelRoute {
         KernelRoute(key: key(prefix), kind: .unicast, protocolID: owner, nextHops: nextHops)
+    }
+
+    /// The route that drops what a peer asked to have dropped.
+    package func blackhole(_ prefix: Prefix) -> KernelRoute {
+        KernelRoute(key: key(prefix), kind: .blackhole, protocolID: owner, nextHops: [])
     }
 
     /// The route that answers for addresses of our own prefix that no pod has.

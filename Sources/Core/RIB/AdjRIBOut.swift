@@ -1,5 +1,6 @@
 import BGPWire
 import NetTypes
+import RoutePolicy
 
 /// Marks an announced handle that must be sent again.
 private let resendBit: UInt32 = 1 << 31
@@ -32,10 +33,11 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
     }
 
     /// Queues everything, for a new session or a refresh: what was announced is sent again, or withdrawn if it is due.
-    mutating func markAll(in rib: inout FamilyRIB<Key>) {
+    /// Without `resending` only differences are sent.
+    mutating func markAll(resending: Bool = true, in rib: inout FamilyRIB<Key>) {
         for id in rib.entries.indices where rib.entries[id].best != 0 { mark(UInt32(id), in: &rib) }
         for id in announced.indices where announced[id] != 0 {
-            announced[id] |= resendBit
+            if resending { announced[id] |= resendBit }
             mark(UInt32(id), in: &rib)
         }
     }
@@ -53,7 +55,8 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
             let id = pending[pendingRead]
             pendingRead += 1
             isPending[Int(id)] = false
-            let handle = cache.export(rib.best(id), to: peer, with: policy, family: Key.family, &context)
+            let handle = cache.export(
+                rib.best(id), of: rib.prefixes.keys[Int(id)].prefix, to: peer, with: policy, &context)
             settle(id, handle, in: &rib, &context, withdrawn: &withdrawn, news: &news)
             rib.release(id)
         }
@@ -151,6 +154,7 @@ private struct RewriteCache {
     private struct Key: Hashable {
         let handle: UInt32
         let source: PeerID
+        let decision: PolicyChain.Decision
     }
 
     private var known: [Key: UInt32?] = [:]
@@ -158,10 +162,14 @@ private struct RewriteCache {
 
     /// The handle to announce, counted for the caller, or nil when the peer may not be told.
     mutating func export(
-        _ best: PathEntry?, to peer: PeerID, with policy: ExportPolicy, family: AddressFamily, _ context: inout Context
+        _ best: PathEntry?, of prefix: Prefix, to peer: PeerID, with policy: ExportPolicy, _ context: inout Context
     ) -> UInt32? {
+        let family = prefix.family
         guard let best, best.peer != peer, policy.mode != .none, policy.families.contains(family) else { return nil }
-        let key = Key(handle: best.attributes, source: best.peer)
+        guard !context.aggregates.suppress(prefix) else { return nil }
+        let decision = policy.rules.isEmpty ? .none : context.decide(policy.rules, prefix, best)
+        guard decision.accepts else { return nil }
+        let key = Key(handle: best.attributes, source: best.peer, decision: decision)
         if let last, last.key == key { return retained(last.result, &context) }
         if let result = known[key] {
             last = (key, result)
@@ -169,8 +177,8 @@ private struct RewriteCache {
         }
         let attributes = context.attributes[handle: best.attributes]
         let source = best.peer == .local ? nil : context.peer(best.peer) ?? .unknown
-        let rewrite = policy.rewrite(attributes.summary, source: source, family: family)
-        let result = rewrite.map { context.attributes.intern(attributes.rewritten($0)) }
+        let told = policy.exported(attributes, source: source, family: family, by: decision)
+        let result = told.map { context.attributes.intern($0) }
         known[key] = .some(result)
         last = (key, result)
         return result

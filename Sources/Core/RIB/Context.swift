@@ -9,22 +9,21 @@ struct Context: ~Copyable {
     var peers: [RIBPeer?]
     /// Most paths in an ECMP set.
     var maximumPaths: Int
+    var options = DecisionOptions()
+    var importRules = ImportRules()
+    /// Peers as policies call them.
+    var names: [PeerID: String] = [:]
+    var aggregates = Aggregates()
 
     func peer(_ id: PeerID) -> RIBPeer? {
         Int(id.rawValue) < peers.count ? peers[Int(id.rawValue)] : nil
     }
 
-    /// The verdict on a stored path; our own paths are always good.
-    func verdict(_ prefix: Prefix, _ handle: UInt32, _ id: PeerID) -> RejectReason {
-        guard id != .local, let peer = peer(id) else { return .none }
-        let first = policy.verdict(on: attributes[handle: handle], from: peer)
-        return first != .none ? first : policy.verdict(on: prefix, from: peer)
-    }
-
     func candidate(_ index: UInt32, _ path: PathEntry) -> Candidate {
         let peer = peer(path.peer) ?? RIBPeer.unknown
         return Candidate(
-            path: index, summary: attributes.summary(path.attributes), peer: peer, isLocal: path.peer == .local)
+            path: index, summary: attributes.summary(path.attributes), peer: peer, isLocal: path.peer == .local,
+            options: options)
     }
 }
 

@@ -46,16 +46,20 @@ struct Candidate: BitwiseCopyable {
     let clusterListLength: UInt16
     let peerAddress: UInt128
 
-    init(path: UInt32, summary: PathAttributes.Summary, peer: RIBPeer, isLocal: Bool) {
+    init(
+        path: UInt32, summary: PathAttributes.Summary, peer: RIBPeer, isLocal: Bool,
+        options: DecisionOptions = DecisionOptions()
+    ) {
         self.path = path
         self.isLocal = isLocal
         isExternal = peer.isExternal
-        // LOCAL_PREF has no meaning between ASes (RFC 4271 5.1.5); 100 is what everybody takes for "not given".
-        localPref = peer.isExternal ? 100 : summary.localPref ?? 100
+        // What an external peer sends is not read (RFC 4271 5.1.5): its paths have the one that a policy of ours gave.
+        // 100 is what everybody takes for "not given".
+        localPref = summary.localPref ?? 100
         asPathLength = summary.asPathLength
         origin = summary.origin
-        neighborAS = summary.neighborAS
-        med = summary.med ?? 0
+        neighborAS = options.alwaysCompareMED ? ASNumber(rawValue: 0) : summary.neighborAS
+        med = summary.med ?? (options.missingMEDWorst ? .max : 0)
         routerID = (summary.originatorID ?? peer.routerID).rawValue
         clusterListLength = summary.clusterListLength
         peerAddress = peer.address.leftAligned

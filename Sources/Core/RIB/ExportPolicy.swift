@@ -1,5 +1,6 @@
 import BGPWire
 import NetTypes
+import RoutePolicy
 
 /// What one peer is told, and how it is written.
 package struct ExportPolicy: Sendable, Hashable {
@@ -24,6 +25,8 @@ package struct ExportPolicy: Sendable, Hashable {
     package var isClient: Bool
     /// The node says goodbye (RFC 8326): GRACEFUL_SHUTDOWN on every path, and LOCAL_PREF 0 to internal peers.
     package var gracefulShutdown = false
+    /// The peer's own policies, which are asked about what the rules above would tell it.
+    package var rules = PolicyChain()
 
     package init(
         mode: Mode, localAS: ASNumber, isExternal: Bool, families: FamilySet, clusterID: RouterID,
@@ -38,6 +41,23 @@ package struct ExportPolicy: Sendable, Hashable {
     }
 
     package func nextHop(_ family: AddressFamily) -> IPAddress? { family == .ipv4 ? ipv4NextHop : ipv6NextHop }
+
+    /// The attributes that the peer is told, or nil when it may not be told. `decision` is that of `rules`.
+    func exported(
+        _ attributes: PathAttributes, source: RIBPeer?, family: AddressFamily, by decision: PolicyChain.Decision
+    ) -> PathAttributes? {
+        guard decision.accepts, var rewrite = rewrite(attributes.summary, source: source, family: family) else {
+            return nil
+        }
+        guard let actions = rules.actions(decision) else { return attributes.rewritten(rewrite) }
+        actions.adjust(&rewrite, localAS: localAS, own: nextHop(family), family: family)
+        // A goodbye stands above every rule (RFC 8326).
+        let farewell = rewrite.gracefulShutdown
+        if farewell, !isExternal { rewrite.localPref = 0 }
+        rewrite.gracefulShutdown = false
+        let told = actions.exported(attributes.rewritten(rewrite))
+        return farewell ? told.adding(.gracefulShutdown) : told
+    }
 
     /// How `path` must be rewritten for the peer, or nil when it may not be told.
     func rewrite(

@@ -51,6 +51,8 @@ struct PrefixEntry: BitwiseCopyable {
     var reason: DecisionStep = .onlyPath
     /// In `changes`, waiting to be told.
     var isDirty = false
+    /// Counted as a more specific prefix of an aggregate.
+    var contributes = false
 }
 
 /// All paths of one family: every Adj-RIB-In and the Loc-RIB in one flat table.
@@ -67,6 +69,10 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     private var changesRead = 0
     private(set) var counts: [PathCounts] = []
     private var decision = Decision()
+    /// What peers sent, of paths that a policy changed.
+    var received = ReceivedAttributes()
+    /// Index of the path that `put` was about.
+    private(set) var lastPut: UInt32 = 0
 
     init(seed: UInt64) { prefixes = PrefixTable(seed: seed) }
 
@@ -81,12 +87,14 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
         let (id, isNew) = prefixes.insert(key)
         if isNew { reset(id) }
         if let index = path(of: peer, in: id) {
+            lastPut = index
             replace(index, id, attributes: attributes, reject: reject, at: seconds, in: &context)
             return
         }
         let index = allocatePath(
             PathEntry(
                 attributes: attributes, next: entries[Int(id)].head, received: seconds, peer: peer, reject: reject))
+        lastPut = index
         entries[Int(id)].head = index + 1
         counts[Int(peer.rawValue)].received += 1
         if reject != .none {
@@ -176,13 +184,14 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
             markDirty(id)
         }
         freePaths.append(index)
+        received.set(index, nil, &context)
         context.attributes.release(path.attributes)
         if path.reject == .none { decide(id, touched: nil, in: &context) }
         releaseIfUnused(id)
     }
 
-    /// Judges every path of every peer anew after a change of policy or of the node's addresses.
-    mutating func reevaluate(in context: inout Context) {
+    /// Judges paths anew, of one peer or of all, after a change of policy or of the node's addresses.
+    mutating func reevaluate(only peer: PeerID? = nil, in context: inout Context) {
         for id in entries.indices where entries[id].head != 0 {
             let prefix = prefixes.keys[id].prefix
             var cursor = entries[id].head
@@ -190,13 +199,20 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
                 let index = cursor - 1
                 let path = paths[Int(index)]
                 cursor = path.next
-                let reject = context.verdict(prefix, path.attributes, path.peer)
-                guard reject != path.reject else { continue }
+                guard peer == nil || path.peer == peer else { continue }
+                let (reject, handle) = context.judge(prefix, path, received: &received, at: index)
+                guard reject != path.reject || handle != path.attributes else { continue }
                 paths[Int(index)].reject = reject
+                paths[Int(index)].attributes = handle
                 counts[Int(path.peer.rawValue)].rejected += (reject != .none ? 1 : 0) - (path.reject != .none ? 1 : 0)
                 decide(UInt32(id), touched: index, in: &context)
             }
         }
+    }
+
+    /// Decides for every prefix anew, after a change of the rules that paths are compared by.
+    mutating func decideAll(in context: inout Context) {
+        for id in entries.indices where entries[id].head != 0 { decide(UInt32(id), touched: nil, in: &context) }
     }
 
     // MARK: decision
@@ -242,7 +258,7 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
             cursor = path.next
         }
         decision.run()
-        let equal = decision.candidates.prefix(min(decision.equalCount, context.maximumPaths))
+        let equal = multipath(decision, context)
         cursor = head
         while cursor != 0 {
             let index = cursor - 1

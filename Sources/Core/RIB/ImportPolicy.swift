@@ -27,6 +27,12 @@ package struct ImportPolicy: Sendable, Hashable {
 
     /// The verdict on attributes, the same for every prefix that shares them.
     package func verdict(on attributes: PathAttributes, from peer: RIBPeer) -> RejectReason {
+        let origin = originVerdict(on: attributes, from: peer)
+        return origin != .none ? origin : nextHopVerdict(on: attributes)
+    }
+
+    /// The part of it that is about where a path comes from, which no rule of a policy can change.
+    func originVerdict(on attributes: PathAttributes, from peer: RIBPeer) -> RejectReason {
         if peer.importMode == .none { return .importNone }
         if attributes.containsAS(localAS) > Int(peer.allowOwnAS) { return .asLoop }
         if peer.isExternal {
@@ -39,6 +45,11 @@ package struct ImportPolicy: Sendable, Hashable {
                 return .clusterLoop
             }
         }
+        return .none
+    }
+
+    /// The part of it that is about the next hop, which a rule may set.
+    func nextHopVerdict(on attributes: PathAttributes) -> RejectReason {
         if ownAddresses.contains(attributes.nextHop) { return .nextHopOwn }
         if requiresConnectedNextHop, !isConnected(attributes) { return .nextHopUnreachable }
         return .none

@@ -14,12 +14,16 @@ package struct LocRIBChange: Sendable, Hashable {
         /// Next hops of all equally good paths, without repetition, in ascending order (a stable order keeps flows on
         /// their path); empty for what the node originates itself.
         package let nextHops: [NextHop]
+        /// Traffic to the prefix is to be dropped (RFC 7999).
+        package var isBlackhole = false
     }
 
     /// A next hop with the peer that told it, which is what ties a link-local address to an interface.
     package struct NextHop: Sendable, Hashable {
         package let address: IPAddress
         package let peer: PeerID
+        /// Share of the traffic, 1...256.
+        package var weight: UInt16 = 1
     }
 }
 
@@ -29,6 +33,7 @@ extension FamilyRIB {
         let prefix = prefixes.keys[Int(id)].prefix
         guard entry.best != 0 else { return LocRIBChange(prefix: prefix, best: nil) }
         var nextHops: [LocRIBChange.NextHop] = []
+        var weights = PathWeights()
         var cursor = entry.head
         while cursor != 0 {
             let path = paths[Int(cursor - 1)]
@@ -38,12 +43,15 @@ extension FamilyRIB {
             let address = attributes.linkLocalNextHop.map(IPAddress.v6) ?? attributes.nextHop
             if !nextHops.contains(where: { $0.address == address }) {
                 nextHops.append(.init(address: address, peer: path.peer))
+                weights.add(attributes)
             }
         }
+        for (index, weight) in weights.relative.enumerated() { nextHops[index].weight = weight }
         nextHops.sort { $0.address < $1.address }
         let best = paths[Int(entry.best - 1)]
-        return LocRIBChange(
-            prefix: prefix,
-            best: .init(peer: best.peer, reason: entry.reason, nextHops: best.peer == .local ? [] : nextHops))
+        var outcome = LocRIBChange.Best(
+            peer: best.peer, reason: entry.reason, nextHops: best.peer == .local ? [] : nextHops)
+        outcome.isBlackhole = context.isBlackhole(prefix, context.attributes.summary(best.attributes), best.peer)
+        return LocRIBChange(prefix: prefix, best: outcome)
     }
 }

@@ -30,6 +30,10 @@ package struct RIBPeer: Sendable, Hashable {
     package var isClient: Bool
     /// How often our own AS may stand in a path: 0 is the loop check of RFC 4271 9.1.2.
     package var allowOwnAS: UInt8
+    /// Whether LOCAL_PREF becomes 0 on paths of an external peer with GRACEFUL_SHUTDOWN (RFC 8326 section 4.2).
+    package var honorsGracefulShutdown = true
+    /// Whether addresses inside `clusterCIDRs` that the peer announces with BLACKHOLE are dropped (RFC 7999).
+    package var acceptsBlackhole = false
 
     package init(
         address: IPAddress, asNumber: ASNumber, routerID: RouterID, isExternal: Bool, importMode: ImportMode = .safe,

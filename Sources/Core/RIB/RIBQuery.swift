@@ -21,6 +21,8 @@ package struct PathView: Sendable, Hashable {
     package let standing: Standing
     /// The peer restarts and has not announced the path again yet.
     package let isStale: Bool
+    /// The rule of a policy that decided on the path or changed it, by name.
+    package var rule: String?
 }
 
 /// Which paths a question is about.
@@ -117,15 +119,18 @@ extension FamilyRIB {
         var cursor = entries[Int(id)].head
         while cursor != 0 {
             let path = paths[Int(cursor - 1)]
-            cursor = path.next
+            defer { cursor = path.next }
             switch query.kind {
             case .usable where path.reject == .none: break
             case .received(let peer) where peer == path.peer: break
             case .rejected(let peer) where path.reject != .none && (peer == nil || peer == path.peer): break
             case .usable, .received, .rejected, .advertised: continue
             }
-            views.append(
-                view(id, path, attributes: context.attributes[handle: path.attributes], standing(id, path, context)))
+            var handle = path.attributes
+            if case .received = query.kind { handle = received.handle(cursor - 1) ?? handle }
+            var row = view(id, path, attributes: context.attributes[handle: handle], standing(id, path, context))
+            row.rule = context.rule(row.prefix, path, received: received.handle(cursor - 1))
+            views.append(row)
         }
     }
 

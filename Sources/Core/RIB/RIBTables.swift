@@ -59,6 +59,8 @@ package struct RIBTables: ~Copyable {
     package mutating func removePeer(_ id: PeerID) {
         stopExport(to: id)
         removePaths(of: id)
+        context.names[id] = nil
+        context.importRules[id] = nil
         guard Int(id.rawValue) < context.peers.count else { return }
         context.peers[Int(id.rawValue)] = nil
     }
@@ -70,6 +72,10 @@ package struct RIBTables: ~Copyable {
         guard let peer = context.peer(id) else { return }
         for prefix in update.withdrawn { withdraw(prefix, from: id) }
         for announcement in update.announced {
+            guard !context.needsRules(announcement.attributes, id, peer) else {
+                applyByRules(announcement, from: id, peer, at: seconds)
+                continue
+            }
             let verdict = context.policy.verdict(on: announcement.attributes, from: peer)
             let handle = context.attributes.intern(announcement.attributes)
             for prefix in announcement.prefixes {
@@ -105,12 +111,18 @@ package struct RIBTables: ~Copyable {
     /// Stops announcing a prefix of our own.
     package mutating func withdrawOwn(_ prefix: Prefix) { withdraw(prefix, from: .local) }
 
-    private mutating func put(
-        _ prefix: Prefix, from id: PeerID, _ handle: UInt32, _ reject: RejectReason, at seconds: UInt32
+    /// `received`: what the peer sent, counted for us, where a policy made something else of it.
+    mutating func put(
+        _ prefix: Prefix, from id: PeerID, _ handle: UInt32, _ reject: RejectReason, received: UInt32? = nil,
+        at seconds: UInt32
     ) {
         switch prefix.family {
-        case .ipv4: ipv4.put(IPv4Key(prefix), peer: id, attributes: handle, reject: reject, at: seconds, in: &context)
-        case .ipv6: ipv6.put(IPv6Key(prefix), peer: id, attributes: handle, reject: reject, at: seconds, in: &context)
+        case .ipv4:
+            ipv4.put(IPv4Key(prefix), peer: id, attributes: handle, reject: reject, at: seconds, in: &context)
+            ipv4.received.set(ipv4.lastPut, received, &context)
+        case .ipv6:
+            ipv6.put(IPv6Key(prefix), peer: id, attributes: handle, reject: reject, at: seconds, in: &context)
+            ipv6.received.set(ipv6.lastPut, received, &context)
         }
     }
 
@@ -145,14 +157,18 @@ package struct RIBTables: ~Copyable {
         // A family that a peer did not negotiate is never flushed: its queue would keep every identifier for ever.
         let ipv4Peers = outs.values.filter { $0.policy.families.contains(.ipv4) }
         let ipv6Peers = outs.values.filter { $0.policy.families.contains(.ipv6) }
+        var aggregates = context.aggregates
         let told = ipv4.drain(limit) { rib, id in
+            rib.contribute(id, to: &aggregates)
             for peer in ipv4Peers { peer.ipv4.mark(id, in: &rib) }
             if describing { changes.append(rib.change(id, context)) }
         }
         _ = ipv6.drain(limit - told) { rib, id in
+            rib.contribute(id, to: &aggregates)
             for peer in ipv6Peers { peer.ipv6.mark(id, in: &rib) }
             if describing { changes.append(rib.change(id, context)) }
         }
+        settle(aggregates)
         return changes
     }
 

@@ -18,6 +18,8 @@ package enum RejectReason: UInt8, Sendable, Hashable, CaseIterable, BitwiseCopya
     case tooShort
     case tooLong
     case importNone
+    /// A rule of the peer's import policies; `PathView.rule` names it.
+    case policy
 
     /// The reason as a sentence for people.
     package var sentence: String {
@@ -40,6 +42,7 @@ package enum RejectReason: UInt8, Sendable, Hashable, CaseIterable, BitwiseCopya
         case .tooShort: "shorter than the import lengths allow"
         case .tooLong: "longer than the import lengths allow (a pod's own address, not a node's podCIDR)"
         case .importNone: "the peer's import policy is none"
+        case .policy: "rejected by the peer's import policies"
         }
     }
 }

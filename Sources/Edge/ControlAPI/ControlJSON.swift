@@ -36,6 +36,7 @@ extension ControlReply {
             case .pods(let document): return try Self.json(document)
             case .explain(let document): return try Self.json(document)
             case .history(let document): return try Self.json(document)
+            case .policy(let document): return try Self.json(document)
             case .drain(let document): return try Self.json(document)
             case .health(let document): return try Self.json(document, status: document.ok ? 200 : 503)
             case .metrics(let text):

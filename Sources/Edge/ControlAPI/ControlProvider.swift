@@ -24,6 +24,8 @@ package enum ControlRequest: Sendable, Equatable {
     case explain(Prefix)
     /// `/v1/sessions/{peer}/history`
     case history(String)
+    /// `/v1/policy/{peer}/{prefix}`: a dry run.
+    case policyTest(PolicyQuery)
     /// `POST /v1/drain`
     case drain(DrainOrder)
     /// `POST /v1/undrain`
@@ -104,6 +106,7 @@ package enum ControlReply: Sendable, Equatable {
     case pods(PodsDocument)
     case explain(ExplainDocument)
     case history(HistoryDocument)
+    case policy(PolicyDocument)
     case drain(DrainDocument)
     /// HTTP status 200, or 503 when a check failed.
     case health(HealthDocument)

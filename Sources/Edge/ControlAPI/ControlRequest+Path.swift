@@ -41,6 +41,9 @@ extension ControlRequest {
         case ("v1", "sessions", 4) where parts[3] == "history" && !parts[2].isEmpty: return .history(parts[2])
         case ("v1", "explain", 3...4):
             return .explain(try Parameters.destination(parts.dropFirst(2).joined(separator: "/")))
+        case ("v1", "policy", 4...5) where !parts[2].isEmpty:
+            let prefix = try Parameters.destination(parts.dropFirst(3).joined(separator: "/"))
+            return .policyTest(try PolicyQuery(peer: parts[2], prefix: prefix, take: { parameters.take($0) }))
         case ("v1", "drain", 2): return .drain(try parameters.drainOrder())
         case ("v1", "undrain", 2): return .undrain
         default:
@@ -49,6 +52,7 @@ extension ControlRequest {
                 message:
                     "no such path: \(path); there are /v1/status, /v1/sessions, /v1/sessions/PEER, "
                     + "/v1/sessions/PEER/history, /v1/routes, /v1/fib, /v1/pods, /v1/explain/ADDRESS, "
+                    + "/v1/policy/PEER/PREFIX, "
                     + "POST /v1/drain, POST /v1/undrain, /healthz, /readyz, /metrics"
             )
         }
@@ -58,7 +62,9 @@ extension ControlRequest {
     package var method: String {
         switch self {
         case .drain, .undrain: "POST"
-        case .status, .sessions, .session, .routes, .fib, .pods, .explain, .history, .health, .ready, .metrics: "GET"
+        case .status, .sessions, .session, .routes, .fib, .pods, .explain, .history, .policyTest, .health, .ready,
+            .metrics:
+            "GET"
         }
     }
 
@@ -74,6 +80,9 @@ extension ControlRequest {
         case .explain(let prefix):
             "/v1/explain/" + Self.escape(prefix.isHost ? prefix.address.description : prefix.description)
         case .history(let peer): "/v1/sessions/\(Self.escape(peer))/history"
+        case .policyTest(let query):
+            "/v1/policy/\(Self.escape(query.peer))/\(Self.escape(query.prefix.description))"
+                + Self.text(query.parameters)
         case .drain(let order):
             "/v1/drain"
                 + Self.text([("wait", "\(order.waitMilliseconds)ms")] + (order.message.map { [("message", $0)] } ?? []))
@@ -200,7 +209,7 @@ private struct Parameters {
         throw Self.bad("this path has no parameter \(key)")
     }
 
-    private mutating func take(_ key: String) -> String? { values.removeValue(forKey: key) }
+    mutating func take(_ key: String) -> String? { values.removeValue(forKey: key) }
 
     private static func bad(_ message: String) -> ControlRequestError {
         ControlRequestError(status: 400, message: message)

@@ -7,6 +7,7 @@ enum RouteMessage {
     private static let fixedOctets = 12
     private static let unicast = UInt8(RTN_UNICAST)
     private static let unreachable = UInt8(RTN_UNREACHABLE)
+    private static let blackhole = UInt8(RTN_BLACKHOLE)
     private static let cloned: UInt32 = 0x200
 
     // MARK: Writing
@@ -165,6 +166,7 @@ enum RouteMessage {
         switch kind {
         case .unicast: unicast
         case .unreachable: unreachable
+        case .blackhole: blackhole
         case .other(let type): type
         }
     }
@@ -173,6 +175,7 @@ enum RouteMessage {
         switch type {
         case unicast: .unicast
         case unreachable: .unreachable
+        case blackhole: .blackhole
         default: .other(type)
         }
     }

@@ -31,7 +31,7 @@ package actor Agent: Loop {
     let startTime = Instant.now
     private(set) var configuration: Configuration
     private(set) var routerID = RouterID(rawValue: 0)
-    private(set) var peers: [PeerHandle] = []
+    var peers: [PeerHandle] = []
     private(set) var kernel: KernelLoop?
     private(set) var speaker: SpeakerLoop?
     private(set) var topology = Topology()
@@ -199,7 +199,7 @@ package actor Agent: Loop {
             policy.allowDefault = configuration.imports.allowDefault
         }
         await speaker?.originate(Set(configuration.node.podCIDRs))
-        if configuration.fib.enabled { await kernel?.setAggregates(configuration.node.podCIDRs) }
+        await speaker?.setRules(configuration.bgp)
         writeNodeState()
     }
 
@@ -295,9 +295,13 @@ package actor Agent: Loop {
             configuration.bgp.timing != new.bgp.timing || configuration.bgp.clusterID != new.bgp.clusterID
         configuration = new
         await applyPrefixes()
-        let stay = peers.filter { !sessionWide && new.bgp.peers.contains($0.settings) }
+        let same = new.bgp.peers.map(\.sessionPart)
+        let stay = peers.filter { !sessionWide && same.contains($0.settings.sessionPart) }
         let go = peers.filter { peer in !stay.contains { $0.id == peer.id } }
-        let come = new.bgp.peers.filter { settings in !stay.contains { $0.settings == settings } }
+        let come = new.bgp.peers.filter { settings in
+            !stay.contains { $0.settings.sessionPart == settings.sessionPart }
+        }
+        for peer in stay { await updateRules(of: peer, new) }
         var changed = 0
         for peer in go {
             let remains = new.bgp.peers.contains { $0.name == peer.settings.name }

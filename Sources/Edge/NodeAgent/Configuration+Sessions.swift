@@ -19,9 +19,14 @@ extension Configuration.PeerSettings {
             case .all: .all
             case .none: .none
             }
-        return SpeakerPeer(
+        var peer = SpeakerPeer(
             name: name, address: address, asNumber: asn, isExternal: !isInternal(bgp), importMode: imports,
             exportMode: exports, isClient: routeReflectorClient, allowOwnAS: allowOwnAS)
+        peer.importRules = importRules
+        peer.exportRules = exportRules
+        peer.honorsGracefulShutdown = honorsGracefulShutdown
+        peer.acceptsBlackhole = acceptsBlackhole
+        return peer
     }
 
     /// The peer as its session machine sees it. Graceful restart is only offered where forwarding outlives us.

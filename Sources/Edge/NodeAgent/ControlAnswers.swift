@@ -21,6 +21,7 @@ struct ControlAnswers: ControlProvider {
         case .pods: await pods()
         case .explain(let prefix): await explain(prefix)
         case .history(let name): await history(name)
+        case .policyTest(let query): await policyTest(query)
         case .drain(let order): await agent.drain(order)
         case .undrain: await agent.undrain()
         case .health: .health(HealthDocument(checks: await loopChecks()))
@@ -75,12 +76,12 @@ struct ControlAnswers: ControlProvider {
     }
 
     /// A peer by name or address.
-    private func peer(_ name: String) async -> Agent.PeerHandle? {
+    func peer(_ name: String) async -> Agent.PeerHandle? {
         let address = IPAddress(name)
         return await agent.peers.first { $0.settings.name == name || $0.settings.address == address }
     }
 
-    private func unknownPeer(_ name: String) async -> ControlReply {
+    func unknownPeer(_ name: String) async -> ControlReply {
         let names = await agent.peers.map(\.settings.name).joined(separator: ", ")
         return .error(
             status: 404, message: "no peer \(name) is configured; configured are: \(names.isEmpty ? "none" : names)")

@@ -100,6 +100,7 @@ extension RouteDocument {
             case .best(let step): (.best, step.description)
             case .multipath(let step): (.multipath, "shares traffic with the best path, which has: \(step.description)")
             case .candidate(let step): (.candidate, "the best path has: \(step.description)")
+            case .rejected(.policy): (.rejected, "rejected by \(view.rule ?? "a policy")")
             case .rejected(let reason): (.rejected, reason.sentence)
             }
         let isLocal = view.peer == .local
@@ -127,20 +128,26 @@ extension FIBRouteDocument {
             case .unresolved(let reason): (.unresolved, reason)
             }
         self.init(
-            prefix: row.prefix.description, kind: row.isAggregate ? "unreachable" : "unicast",
-            desired: row.isAggregate ? ["unreachable"] : (row.desired?.nextHops ?? []).map(Self.text),
+            prefix: row.prefix.description,
+            kind: row.isAggregate ? "unreachable" : row.desired?.isBlackhole == true ? "blackhole" : "unicast",
+            desired: row.isAggregate ? ["unreachable"] : row.desired.map(Self.text) ?? [],
             installed: row.installed.map { Self.text($0, topology) } ?? [], status: status, detail: detail)
     }
 
-    private static func text(_ hop: DesiredNextHop) -> String {
-        "via \(hop.gateway)" + (hop.interface.map { " dev \($0)" } ?? "")
+    private static func text(_ route: DesiredRoute) -> [String] {
+        guard !route.isBlackhole else { return ["blackhole"] }
+        return route.nextHops.map { hop in
+            "via \(hop.gateway)" + (hop.interface.map { " dev \($0)" } ?? "") + weight(hop.weight)
+        }
     }
 
+    private static func weight(_ weight: UInt16) -> String { weight > 1 ? " weight \(weight)" : "" }
+
     private static func text(_ route: KernelRoute, _ topology: Topology) -> [String] {
-        guard route.kind == .unicast else { return ["unreachable"] }
+        guard route.kind == .unicast else { return [route.kind == .blackhole ? "blackhole" : "unreachable"] }
         return route.nextHops.map { hop in
             let name = topology.interface(index: hop.interfaceIndex)?.name ?? "if\(hop.interfaceIndex)"
-            return (hop.gateway.map { "via \($0) " } ?? "") + "dev \(name)"
+            return (hop.gateway.map { "via \($0) " } ?? "") + "dev \(name)" + weight(hop.weight)
         }
     }
 }

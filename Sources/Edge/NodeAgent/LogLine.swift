@@ -27,6 +27,7 @@ enum LogLine {
     case kernel(KernelEvent)
     case setting(String, failed: String)
     case reloaded(added: Int, removed: Int, changed: Int)
+    case rulesChanged(peer: String)
     case reloadFailed(problems: Int)
     case configurationProblem(String)
     case controlFailed(String)
@@ -77,6 +78,8 @@ enum LogLine {
                 .notice, "configuration reloaded",
                 [("peersAdded", "\(added)"), ("peersRemoved", "\(removed)"), ("peersRestarted", "\(changed)")]
             )
+        case .rulesChanged(let peer):
+            (.notice, "rules changed: stored paths are judged anew, the session stays", [("peer", peer)])
         case .reloadFailed(let problems):
             (.error, "configuration not reloaded: the running one stays", [("problems", "\(problems)")])
         case .configurationProblem(let text): (.error, "configuration problem", [("problem", text)])

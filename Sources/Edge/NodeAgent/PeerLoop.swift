@@ -16,7 +16,7 @@ actor PeerLoop: Loop {
     private static let batchesLow = 4
 
     let id: PeerID
-    let settings: PeerSettings
+    var settings: PeerSettings
     private let speaker: SpeakerLoop
     let logger: Logger
     let history: HistoryBook

@@ -34,6 +34,9 @@ actor SpeakerLoop: Loop {
     /// Changes that may not reach the kernel while the node says goodbye.
     var held = HeldChanges()
     var holdTimer: LoopTimer?
+    /// The node's own prefixes and the aggregates that are announced: `unreachable` as a whole.
+    var unreachable: Set<Prefix> = []
+    var originated: Set<Prefix> = []
 
     /// The way to an established peer.
     private struct Output {
@@ -95,6 +98,7 @@ actor SpeakerLoop: Loop {
     }
 
     func originate(_ prefixes: Set<Prefix>) {
+        originated = prefixes
         speaker.originate(prefixes, at: .now)
         wake()
     }
@@ -180,6 +184,7 @@ actor SpeakerLoop: Loop {
             let routes = held.pass(changes.map(fibChange))
             if !routes.isEmpty { kernel.post { $0.apply(routes) } }
         }
+        installAggregates()
         var isBusy = speaker.hasChanges
         for (id, output) in outputs where output.isWritable {
             let bytes = speaker.takeMessages(for: id, limit: Self.prefixesPerTurn)
@@ -218,9 +223,12 @@ actor SpeakerLoop: Loop {
         let nextHops = best.nextHops.map { hop in
             DesiredNextHop(
                 gateway: hop.address,
-                interface: hop.address.isLinkLocal ? speaker.addresses(hop.peer)?.interface : nil)
+                interface: hop.address.isLinkLocal ? speaker.addresses(hop.peer)?.interface : nil,
+                weight: hop.weight)
         }
-        return FIBChange(prefix: change.prefix, route: DesiredRoute(prefix: change.prefix, nextHops: nextHops))
+        var route = DesiredRoute(prefix: change.prefix, nextHops: nextHops)
+        route.isBlackhole = best.isBlackhole
+        return FIBChange(prefix: change.prefix, route: route)
     }
 
     private func converge(byDeadline: Bool) {

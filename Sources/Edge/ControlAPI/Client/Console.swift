@@ -62,6 +62,7 @@ package struct Console: Sendable {
         case .fib: Render.fib(try client.decode(FIBDocument.self, answer))
         case .pods: Render.pods(try client.decode(PodsDocument.self, answer), wide: wide)
         case .explain: Render.explain(try client.decode(ExplainDocument.self, answer))
+        case .policyTest: Render.policy(try client.decode(PolicyDocument.self, answer))
         case .history: Render.history(try client.decode(HistoryDocument.self, answer))
         case .drain, .undrain: Render.drain(try client.decode(DrainDocument.self, answer))
         case .health, .ready: Render.health(try client.decode(HealthDocument.self, answer))

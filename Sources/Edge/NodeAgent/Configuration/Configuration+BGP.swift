@@ -1,4 +1,5 @@
 import NetTypes
+import RIB
 
 extension Configuration {
     /// `bgp` with the places that later checks point at.
@@ -6,6 +7,7 @@ extension Configuration {
         let settings: BGPSettings
         /// Where each peer's address stands.
         let peerMarks: [YAMLNode.Mark]
+        var aggregates: [Located<Aggregate>] = []
     }
 
     /// Facts of the rest of the file that decide whether a peer's keys make sense.
@@ -19,6 +21,7 @@ extension Configuration {
         let fibEnabled: Bool
         /// What is wrong with a password file.
         let inspect: (String) -> [String]
+        var policies = PolicyReader()
     }
 
     /// A number that stands in for a wrong or missing one, so that the rest can be read; such a file is refused anyway.
@@ -42,21 +45,27 @@ extension Configuration {
             "connectRetryTime", "whole seconds from 1s to 3600s", ConfigurationValue.seconds(1...3600))
         let gracefulRestart = gracefulRestart(section.section("gracefulRestart"))
         let clusterID = section.value("clusterID", "an IPv4 address such as 192.0.2.10", ConfigurationValue.routerID)
-        let context = PeerContext(
+        var context = PeerContext(
             asn: asn?.value, holdTime: holdTime?.value ?? .seconds(90), keepaliveTime: keepalive?.value,
             sendHoldTime: sendHold?.value, listenPort: listenPort?.value ?? 179, listenAddress: listenAddress?.value,
             fibEnabled: fibEnabled, inspect: inspect)
-        let peers = section.sections("peers").compactMap { peer($0, context) }
+        context.policies.read(section.sections("policies"))
+        let bestPath = bestPath(section.section("bestPath"))
+        let aggregates = aggregates(section.sections("aggregates"))
+        let peers = section.sections("peers").compactMap { [context] in peer($0, context) }
         section.finish()
         if let keepalive { check(keepalive: keepalive, context, section) }
         if let sendHold { check(sendHold: sendHold, peers.map(\.settings), context, section) }
         checkDuplicates(peers, section.problems)
-        let settings = BGPSettings(
+        context.policies.checkPeerNames(Set(peers.map(\.settings.name)), section.problems)
+        var settings = BGPSettings(
             asn: asn?.value ?? placeholder, listenPort: context.listenPort, listenAddress: context.listenAddress,
             holdTime: context.holdTime, keepaliveTime: context.keepaliveTime,
             sendHoldTime: context.sendHoldTime, connectRetryTime: retry?.value ?? .seconds(5),
             gracefulRestart: gracefulRestart, clusterID: clusterID?.value, peers: peers.map(\.settings))
-        return LocatedBGP(settings: settings, peerMarks: peers.map(\.addressMark))
+        settings.bestPath = bestPath
+        settings.aggregates = aggregates.map(\.value)
+        return LocatedBGP(settings: settings, peerMarks: peers.map(\.addressMark), aggregates: aggregates)
     }
 
     private static func gracefulRestart(_ section: ConfigurationSection) -> GracefulRestartSettings {

@@ -32,6 +32,7 @@ extension Configuration {
             asn: asn?.value ?? placeholder)
         readSession(&section, into: &peer, address?.mark, context)
         readExchange(&section, into: &peer, context)
+        readRules(&section, into: &peer, context.policies)
         section.finish(unsupported: unsupportedPeerKeys)
         guard let address else { return nil }
         return LocatedPeer(settings: peer, nameMark: name?.mark ?? address.mark, addressMark: address.mark)

@@ -1,4 +1,6 @@
 import NetTypes
+import RIB
+import RoutePolicy
 
 /// What `martletd.yaml` says, with every default filled in: plain values that two loads of the same text give alike.
 ///
@@ -56,6 +58,10 @@ package struct Configuration: Sendable, Equatable {
         package var clusterID: RouterID?
         /// Configured neighbours; names and addresses are unique.
         package var peers: [PeerSettings]
+        /// How paths are compared.
+        package var bestPath = BestPathSettings()
+        /// Announced while there is something more specific.
+        package var aggregates: [Aggregate] = []
     }
 
     /// Key `bgp.gracefulRestart`.
@@ -100,6 +106,13 @@ package struct Configuration: Sendable, Equatable {
         package var prefixLimit: PrefixLimit?
         /// How often our own AS may stand in a path (0: AS loop), for racks whose nodes share one AS number.
         package var allowOwnAS: UInt8 = 0
+        /// Policies that are asked about what `import` admits, and about what `export` would tell.
+        package var importRules = PolicyChain()
+        package var exportRules = PolicyChain()
+        /// GRACEFUL_SHUTDOWN on an external peer's paths is obeyed (RFC 8326).
+        package var honorsGracefulShutdown = true
+        /// The peer may have addresses inside `clusterCIDRs` dropped (RFC 7999).
+        package var acceptsBlackhole = false
 
         /// The hold time that we propose to this peer.
         package func holdTime(_ bgp: BGPSettings) -> Duration { holdTime ?? bgp.holdTime }

@@ -23,6 +23,8 @@ struct PrefixChecks {
         checkClusterCIDRs()
         for (index, cidr) in podCIDRs.enumerated() { checkPodCIDR(cidr, earlier: podCIDRs.prefix(index)) }
         checkPeersOutsidePods()
+        Configuration.check(
+            bgp.aggregates, podCIDRs: podCIDRs, clusterCIDRs: clusterCIDRs, fibEnabled: fib.enabled, problems)
         checkNothingMissing()
     }
 
