@@ -30,14 +30,16 @@ extension Capability: CustomStringConvertible {
         case .fourOctetAS(let number): "four-octet-as \(number)"
         case .enhancedRouteRefresh: "enhanced-route-refresh"
         case .hostName(let name): "host-name \(name)"
+        case .role(let role): "role \(BGPRole(rawValue: role).map { "\($0)" } ?? "\(role)")"
+        case .longLivedGracefulRestart(let restart): "long-lived-graceful-restart \(restart)"
         case .unknown(let code, let value): Self.text(code, value)
         }
     }
 
     /// Some capabilities that we only show.
     private static let names: [UInt8: String] = [
-        4: "multiple-labels", 5: "extended-next-hop", 9: "role", 67: "dynamic", 69: "add-path",
-        71: "long-lived-graceful-restart", 75: "software-version", 77: "link-local-next-hop", 128: "old-route-refresh",
+        4: "multiple-labels", 5: "extended-next-hop", 67: "dynamic", 69: "add-path",
+        75: "software-version", 77: "link-local-next-hop", 128: "old-route-refresh",
         131: "old-multisession",
     ]
 
@@ -66,6 +68,15 @@ extension GracefulRestart: CustomStringConvertible {
             words.append(family.forwardingPreserved ? "\(name)=preserved" : name)
         }
         return words.joined(separator: " ")
+    }
+}
+
+extension LongLivedGracefulRestart: CustomStringConvertible {
+    package var description: String {
+        families.map { family in
+            let name = FamilyText.name(family.afi, family.safi)
+            return "\(name)=\(family.staleTime)s" + (family.forwardingPreserved ? ",preserved" : "")
+        }.joined(separator: " ")
     }
 }
 
@@ -125,6 +136,7 @@ extension PathAttributes: CustomStringConvertible {
         list("cluster-list", fields.clusterList.map(RouterID.init(rawValue:)))
         list("extended-communities", fields.extendedCommunities.map(ExtendedCommunity.init(rawValue:)))
         list("large-communities", fields.largeCommunities)
+        if let number = fields.onlyToCustomer { lines.append("only-to-customer \(number)") }
         for raw in fields.unknown {
             let flags = String(raw.flags, radix: 16)
             lines.append("attribute \(raw.code) flags 0x\(flags) [\(FamilyText.hex(raw.value))]")
