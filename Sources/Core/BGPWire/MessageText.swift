@@ -38,8 +38,8 @@ extension Capability: CustomStringConvertible {
 
     /// Some capabilities that we only show.
     private static let names: [UInt8: String] = [
-        4: "multiple-labels", 5: "extended-next-hop", 67: "dynamic", 69: "add-path",
-        75: "software-version", 77: "link-local-next-hop", 128: "old-route-refresh",
+        4: "multiple-labels", 5: "extended-next-hop", 9: "role", 67: "dynamic", 69: "add-path",
+        71: "long-lived-graceful-restart", 75: "software-version", 77: "link-local-next-hop", 128: "old-route-refresh",
         131: "old-multisession",
     ]
 
@@ -73,7 +73,8 @@ extension GracefulRestart: CustomStringConvertible {
 
 extension LongLivedGracefulRestart: CustomStringConvertible {
     package var description: String {
-        families.map { family in
+        guard !families.isEmpty else { return "without families" }
+        return families.map { family in
             let name = FamilyText.name(family.afi, family.safi)
             return "\(name)=\(family.staleTime)s" + (family.forwardingPreserved ? ",preserved" : "")
         }.joined(separator: " ")

@@ -96,11 +96,12 @@ extension Capability {
             self = .multiprotocol(afi: afi, safi: try value.byte(body))
         case 2: self = .routeRefresh
         case 6: self = .extendedMessage
-        case 9: self = .role(try value.byte(body))
+        case 9 where value.remaining == 1: self = .role(try value.byte(body))
         case 64: self = .gracefulRestart(try GracefulRestart(&value, body))
         case 65: self = .fourOctetAS(ASNumber(rawValue: try value.integer(UInt32.self, body)))
         case 70: self = .enhancedRouteRefresh
-        case 71: self = .longLivedGracefulRestart(try LongLivedGracefulRestart(&value, body))
+        case 71 where value.remaining % 7 == 0:
+            self = .longLivedGracefulRestart(try LongLivedGracefulRestart(&value, body))
         case 73: self = Self.hostName(try value.array(value.remaining, body))
         default: self = .unknown(code: code, value: try value.array(value.remaining, body))
         }

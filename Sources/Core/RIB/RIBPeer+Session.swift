@@ -13,8 +13,8 @@ package struct LocalAS: Sendable, Hashable {
 }
 
 extension RIBPeer {
-    /// Received attributes as they are stored: with the peer's own AS number of ours in front, and with ONLY_TO_CUSTOMER
-    /// where the peer's role wants it (RFC 9234 section 5, ingress 3).
+    /// Received attributes as they are stored: with the AS number that we have for the peer in front, and with
+    /// ONLY_TO_CUSTOMER where its role wants it (RFC 9234 section 5, ingress 3).
     func received(_ attributes: PathAttributes) -> PathAttributes {
         guard isExternal else { return attributes }
         var rewrite = ExportRewrite()

@@ -55,7 +55,9 @@ package enum PeerOrder: Sendable, Equatable {
         default:
             let word = take("soft")
             let soft = word.flatMap(ResetOrder.Soft.init(rawValue:))
-            if word != nil, soft == nil { throw ControlRequestError(status: 400, message: "soft must be in, out or both") }
+            if word != nil, soft == nil {
+                throw ControlRequestError(status: 400, message: "soft must be in, out or both")
+            }
             self = .reset(ResetOrder(soft: soft, message: take("message")))
         }
         if let problem { throw ControlRequestError(status: 400, message: problem) }

@@ -4,12 +4,14 @@ import NetTypes
 /// next one waits. What changes meanwhile is told once, as it is then.
 struct AdvertisementPace {
     /// Zero: nothing waits.
-    var interval: Duration = .zero {
+    var interval: Duration {
         didSet { if interval < oldValue { next = nil } }
     }
     /// Before then no round begins.
     private var next: Instant?
     private var isRound = false
+
+    init(interval: Duration = .zero) { self.interval = interval }
 
     /// Whether something may go out. A round that has begun goes on.
     mutating func mayBegin(at now: Instant) -> Bool {

@@ -116,7 +116,8 @@ extension Render {
     /// `martletctl session PEER`: everything about a peer.
     package static func session(_ session: SessionDocument) -> String {
         [
-            Printable.text("Peer \(session.peer), AS \(asNumber(session)), \(session.external ? "external" : "internal")")
+            Printable.text(
+                "Peer \(session.peer), AS \(asNumber(session)), \(session.external ? "external" : "internal")")
                 + "\n",
             facts(session), capabilities(session), families(session), messages(session),
         ].filter { !$0.isEmpty }.joined(separator: "\n")
