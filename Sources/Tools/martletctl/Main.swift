@@ -13,7 +13,7 @@ struct Martletctl: ParsableCommand {
             """,
         subcommands: [
             Sessions.self, Session.self, Routes.self, FIB.self, Pods.self, Status.self, Explain.self, History.self,
-            Drain.self, Undrain.self, Health.self, Ready.self, Metrics.self,
+            Shutdown.self, Enable.self, Reset.self, Drain.self, Undrain.self, Health.self, Ready.self, Metrics.self,
         ])
 
     static func main() {
