@@ -1,3 +1,4 @@
+import ControlAPI
 import Glibc
 
 /// Forms in which an answer is printed.
