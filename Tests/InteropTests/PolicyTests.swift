@@ -31,7 +31,7 @@ extension Interop {
                 configuration.networks = [Self.seven, Self.eight]
                 let tor = try rack.startRouter(kind, configuration)
                 let node = try rack.startMartlet(0) {
-                    $0.bgp = policies(rejecting: Self.seven, told: "64601:1")
+                    $0.options = policies(rejecting: Self.seven, told: "64601:1")
                     $0.peers[0].options = ["importPolicies: from-tor", "exportPolicies: [to-tor]"]
                 }
                 let link = rack.link(node: 0)
@@ -41,7 +41,7 @@ extension Interop {
                 #expect(try Self.told(tor).contains("64601:1"))
                 let before = try node.session(link.routerIPv4)
 
-                try node.configure { $0.bgp = policies(rejecting: Self.eight, told: "64601:2") }
+                try node.configure { $0.options = policies(rejecting: Self.eight, told: "64601:2") }
                 try reload(node)
                 try rack.nodes[0].waitPrefixes(Set(Rack.podCIDRs(0) + [Self.seven]), protocolID: 179)
                 try eventually("\(kind) sees the other community", last: { (try? Self.told(tor)) ?? "" }) {
@@ -73,7 +73,7 @@ extension Interop {
                 configuration.networks = [Self.seven]
                 _ = try rack.startRouter(.frr, configuration)
                 let node = try rack.startMartlet(0) {
-                    $0.bgp = [
+                    $0.options = [
                         "policies:", "  - name: from-tor", "    default: reject", "    rules:",
                         "      - match: {asPath: {matches: \"^65001_\"}, communities: [\"65001:*\"]}",
                         "        action: accept", "        set: {localPref: 300}",
@@ -141,7 +141,7 @@ extension Interop {
                     """
                 let tor = try rack.startRouter(.frr, configuration)
                 let node = try rack.startMartlet(0) {
-                    $0.bgp = ["aggregates: [{prefix: 10.244.0.0/20, summaryOnly: true}]"]
+                    $0.options = ["aggregates: [{prefix: 10.244.0.0/20, summaryOnly: true}]"]
                     $0.peers[0].options = ["blackhole: true"]
                 }
                 let told: Set = ["10.244.0.0/20", Rack.podCIDRs(0)[1]]

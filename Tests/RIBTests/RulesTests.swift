@@ -165,7 +165,7 @@ private func drain(_ rib: inout RIBTables) -> [Prefix: LocRIBChange] {
         #expect(drain(&rib)[host]?.best == nil)
     }
 
-    @Test func `NO_EXPORT_SUBCONFED stays inside the AS`() {
+    @Test func `NO_EXPORT_SUBCONFED stays inside the AS, and NOPEER from those who are no more than peers`() {
         for (community, external, internal_) in [
             (Community.noExportSubconfederation, false, true), (.noExport, false, true), (.noAdvertise, false, false),
             (.noPeer, true, true),
@@ -178,6 +178,9 @@ private func drain(_ rib: inout RIBTables) -> [Prefix: LocRIBChange] {
                     clusterID: RouterID(rawValue: 1))
                 export.ipv4NextHop = ip("192.0.2.10")
                 let told = export.exported(attributes, source: .external(65001), family: .ipv4, by: .none)
+                export.role = .peer
+                let toPeer = export.exported(attributes, source: .external(65001), family: .ipv4, by: .none)
+                #expect((toPeer != nil) == (told != nil && !(isExternal && community == .noPeer)), "\(community)")
                 #expect((told != nil) == (isExternal ? external : internal_), "\(community)")
             }
         }

@@ -4,6 +4,8 @@ extension PathAttributes {
         var fields = AttributeFields(self)
         guard !fields.communities.contains(community.rawValue) else { return self }
         fields.communities.append(community.rawValue)
-        return PathAttributes(fields, nextHop: nextHop, linkLocalNextHop: linkLocalNextHop)
+        var result = PathAttributes(fields, nextHop: nextHop, linkLocalNextHop: linkLocalNextHop)
+        result.weight = weight
+        return result
     }
 }

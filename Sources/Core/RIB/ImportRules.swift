@@ -148,15 +148,14 @@ extension PathAttributes {
 extension RIBTables {
     /// Applies an announcement that policies or well-known communities have a word to say about.
     mutating func applyByRules(
-        _ announcement: Announcement, from id: PeerID, _ peer: RIBPeer, at seconds: UInt32
+        _ attributes: PathAttributes, _ prefixes: [Prefix], from id: PeerID, _ peer: RIBPeer, at seconds: UInt32
     ) {
-        guard let first = announcement.prefixes.first else { return }
-        let attributes = announcement.attributes
+        guard let first = prefixes.first else { return }
         var route = PolicyRoute(first, attributes, from: context.name(id))
         let original = context.attributes.intern(attributes)
         // Mostly one rule decides on all prefixes of an announcement.
         var last: (judgement: Judgement, handle: UInt32?)?
-        for prefix in announcement.prefixes {
+        for prefix in prefixes {
             route.prefix = prefix
             let judgement = context.judge(&route, from: id, peer)
             if last?.judgement != judgement {

@@ -79,6 +79,11 @@ extension ExportPolicy {
             if mode == .localOnly { return "export: own announces only prefixes of this node" }
             if summary.noAdvertise { return "it has the community NO_ADVERTISE (RFC 1997)" }
             if summary.noExport, isExternal { return "it has the community NO_EXPORT (RFC 1997)" }
+            if isExternal, role == .peer, summary.noPeer { return "it has the community NOPEER (RFC 3765)" }
+            if !mayLeave(summary) { return "ONLY_TO_CUSTOMER keeps it from this side (RFC 9234)" }
+            if summary.isLongLivedStale, !takesLongLivedStale {
+                return "it is long-lived stale, which this peer does not know of (RFC 9494)"
+            }
             if source?.isExternal == false, !isExternal {
                 return "it came from an internal peer, and neither is a client of this route reflector (RFC 4456)"
             }

@@ -1,3 +1,4 @@
+import BGPWire
 import NetTypes
 
 /// A path's source as 16 bits; 0 is the node itself.
@@ -34,6 +35,10 @@ package struct RIBPeer: Sendable, Hashable {
     package var honorsGracefulShutdown = true
     /// Whether addresses inside `clusterCIDRs` that the peer announces with BLACKHOLE are dropped (RFC 7999).
     package var acceptsBlackhole = false
+    /// What we are to the peer's AS (RFC 9234).
+    package var role: BGPRole?
+    /// The AS that we have for this peer alone.
+    package var localAS: LocalAS?
 
     package init(
         address: IPAddress, asNumber: ASNumber, routerID: RouterID, isExternal: Bool, importMode: ImportMode = .safe,

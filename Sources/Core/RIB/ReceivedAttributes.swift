@@ -15,6 +15,12 @@ struct ReceivedAttributes {
         if let old { context.attributes.release(old) }
     }
 
+    /// What was received becomes long-lived stale with the path (RFC 9494 section 4.3).
+    mutating func keepLong(_ index: UInt32, _ context: inout Context) {
+        guard let old = handle(index) else { return }
+        set(index, context.attributes.intern(context.attributes[handle: old].adding(.longLivedStale)), &context)
+    }
+
     /// Keeps a handle and returns the one before, with its count.
     mutating func exchange(_ index: UInt32, _ handle: UInt32?) -> UInt32? {
         let old = self.handle(index)

@@ -20,6 +20,7 @@ package enum RejectReason: UInt8, Sendable, Hashable, CaseIterable, BitwiseCopya
     case importNone
     /// A rule of the peer's import policies; `PathView.rule` names it.
     case policy
+    case routeLeak
 
     /// The reason as a sentence for people.
     package var sentence: String {
@@ -43,6 +44,7 @@ package enum RejectReason: UInt8, Sendable, Hashable, CaseIterable, BitwiseCopya
         case .tooLong: "longer than the import lengths allow (a pod's own address, not a node's podCIDR)"
         case .importNone: "the peer's import policy is none"
         case .policy: "rejected by the peer's import policies"
+        case .routeLeak: "route leak: ONLY_TO_CUSTOMER says that it may not come from this side (RFC 9234 section 5)"
         }
     }
 }

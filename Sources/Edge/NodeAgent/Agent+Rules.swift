@@ -19,14 +19,11 @@ extension Configuration.PeerSettings {
 
 extension Agent {
     /// Takes over what a peer's stored paths are judged by, and what it is told. Its session is not touched.
-    func updateRules(of peer: PeerHandle, _ new: Configuration) async {
-        let part = peer.settings.sessionPart
-        guard let settings = new.bgp.peers.first(where: { $0.sessionPart == part }), settings != peer.settings,
-            let index = peers.firstIndex(where: { $0.id == peer.id })
-        else { return }
-        peers[index] = PeerHandle(settings: settings, id: peer.id, loop: peer.loop)
+    func updateRules(of peer: PeerHandle, to settings: Configuration.PeerSettings) async {
         await peer.loop.setPrefixLimit(settings.prefixLimit)
-        await speaker?.updatePeer(peer.id, settings.speakerPeer(new.bgp))
+        let new = settings.speakerPeer(configuration.bgp)
+        guard new != peer.settings.speakerPeer(configuration.bgp) else { return }
+        await speaker?.updatePeer(peer.id, new)
         LogLine.rulesChanged(peer: settings.name).log(to: logger)
     }
 }
