@@ -109,7 +109,8 @@ let package = Package(
         tests("PodNetworkTests", ["PodNetwork", "CNIPlugin", "NetTypes", "TestKit"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
         .testTarget(
-            name: "ControlAPITests", dependencies: ["AgentClient", "ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
+            name: "ControlAPITests",
+            dependencies: ["AgentClient", "ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
             path: "Tests/ControlAPITests", exclude: ["Golden"], swiftSettings: settings),
         tests(
             "NodeAgentTests",
@@ -132,7 +133,8 @@ let package = Package(
         // is a rack.
         .target(name: "TestKit", dependencies: ["NetTypes", "CLinux"], path: "Tests/TestKit", swiftSettings: settings),
         .target(
-            name: "Lab", dependencies: ["TestKit", "BGPWire", "NetTypes", "CLinux"], path: "Tests/Lab", swiftSettings: settings),
+            name: "Lab", dependencies: ["TestKit", "BGPWire", "NetTypes", "CLinux"], path: "Tests/Lab",
+            swiftSettings: settings),
         .executableTarget(
             name: "demo", dependencies: ["Lab", "TestKit", "NetTypes"], path: "Tests/Demo", swiftSettings: settings),
     ]
