@@ -13,7 +13,7 @@ struct RIBWorld: ~Copyable {
     /// What `takeChanges` last told, or should have.
     private var known: [Prefix: RIBModel.Outcome] = [:]
     private let seed: UInt64
-    private let exports: [PeerID: ExportPolicy]
+    private var exports: [PeerID: ExportPolicy]
 
     static let ipv4 = (0..<10).map { Prefix(bits: UInt128(0x0af4_0000 + $0 * 256) << 96, length: 24, family: .ipv4) }
     static let ipv6 = (0..<5).map {
@@ -33,7 +33,7 @@ struct RIBWorld: ~Copyable {
             rib.setPeer(id, peer)
             model.peers[id] = peer
             var export = ExportPolicy(
-                mode: [.all, .localOnly, .all, .all, .none, .all][index], localAS: asn(64601),
+                mode: [.all, .localOnly, .all, .all, .none, .all, .all, .all, .all, .all][index], localAS: asn(64601),
                 isExternal: peer.isExternal,
                 families: index == 5 ? .ipv4 : .all, clusterID: RouterID(rawValue: 77), isClient: peer.isClient)
             export.ipv4NextHop = ip("192.0.2.10")
@@ -47,9 +47,12 @@ struct RIBWorld: ~Copyable {
         .external(65001, "192.0.2.1", id: 11), .external(65002, "192.0.2.2", id: 12),
         .internal_("192.0.2.3", id: 13, isClient: true), .internal_("192.0.2.4", id: 14),
         .external(65001, "192.0.2.5", id: 11), .internal_("192.0.2.6", id: 16),
+        // These two are told the same as the third, and these as nobody before: groups of three and of two.
+        .internal_("192.0.2.7", id: 17, isClient: true), .internal_("192.0.2.8", id: 18, isClient: true),
+        .external(65003, "192.0.2.20", id: 20), .external(65004, "192.0.2.21", id: 21),
     ]
 
-    private var somePeer: PeerID { mutating get { PeerID(rawValue: UInt16.random(in: 1...6, using: &random)) } }
+    private var somePeer: PeerID { mutating get { PeerID(rawValue: UInt16.random(in: 1...10, using: &random)) } }
 
     private mutating func pick<Element>(_ list: [Element], _ fallback: Element) -> Element {
         list.randomElement(using: &random) ?? fallback
@@ -89,6 +92,7 @@ struct RIBWorld: ~Copyable {
         case 4, 5: own()
         case 6, 7, 8, 9, 10: withdraw()
         case 11: refresh()
+        case 12: moveGroup()
         default: announce()
         }
         return true
@@ -152,6 +156,15 @@ struct RIBWorld: ~Copyable {
         rib.startExport(to: id, export)
     }
 
+    /// A peer is to be told otherwise, as when an address of ours changes: it goes to another group, or back.
+    private mutating func moveGroup() {
+        let id = somePeer
+        guard receivers[id] != nil, var export = exports[id] else { return }
+        export.ipv4NextHop = export.ipv4NextHop == ip("192.0.2.10") ? ip("192.0.2.11") : ip("192.0.2.10")
+        exports[id] = export
+        rib.startExport(to: id, export)
+    }
+
     private mutating func refresh() {
         let (id, family) = (somePeer, pick(AddressFamily.allCases, .ipv4))
         guard receivers[id] != nil, exports[id]?.families.contains(family) == true else { return }
@@ -195,9 +208,9 @@ struct RIBWorld: ~Copyable {
     /// Lets one session send a little, and its receiver apply it.
     mutating func flush(_ id: PeerID, limit: Int) throws {
         guard receivers[id] != nil, let export = exports[id] else { return }
-        var packer = UpdatePacker(fourOctetAS: true)
-        for family in export.families.families { rib.flush(family, to: id, limit: limit, into: &packer) }
-        for update in try decode(packer.take(), isExternal: export.isExternal) {
+        var bytes: [UInt8] = []
+        for family in export.families.families { bytes += rib.takeMessages(family, for: id, limit: limit) }
+        for update in try decode(bytes, isExternal: export.isExternal) {
             #expect(update.faults.isEmpty, "seed \(seed)")
             for prefix in update.withdrawn {
                 let gone = receivers[id]?.removeValue(forKey: prefix)
@@ -216,7 +229,7 @@ struct RIBWorld: ~Copyable {
     /// Everything goes out; every receiver then holds exactly what the model would tell it.
     mutating func settle() throws {
         for (id, export) in exports where receivers[id] != nil {
-            while export.families.families.contains(where: { rib.pendingCount($0, for: id) > 0 }) {
+            while export.families.families.contains(where: { rib.hasMessages($0, for: id) }) {
                 try flush(id, limit: 3)
             }
             let expected = Self.prefixes.reduce(into: [Prefix: PathAttributes]()) {
