@@ -92,7 +92,8 @@ extension AdjRIBOut {
                 }
             }
         }
-        for (id, paths) in backlog.saved where !paths.isEmpty { backlog.held.insert(id) }
+        backlog.saved = backlog.saved.filter { !$0.value.isEmpty }
+        for id in backlog.saved.keys { backlog.held.insert(id) }
         log.dismiss(member.position..<log.end)
         member.position = log.end
         member.backlog = backlog

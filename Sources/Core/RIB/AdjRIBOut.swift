@@ -10,7 +10,7 @@ import NetTypes
 struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
     let settings: ExportSettings
     var told: ToldTable
-    var log = ExportLog()
+    var log: ExportLog
     var members: [PeerID: Member] = [:]
     private var pending: [UInt32] = []
     private var pendingRead = 0
@@ -31,7 +31,8 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
         var backlog: ExportBacklog?
     }
 
-    init(_ settings: ExportSettings, rib: borrowing FamilyRIB<Key>) {
+    init(_ settings: ExportSettings, mostChunks: Int, rib: borrowing FamilyRIB<Key>) {
+        log = ExportLog(mostChunks: mostChunks)
         self.settings = settings
         told = ToldTable(hasMany: settings.encoding.paths(Key.family) != nil)
         unseen = 0..<rib.entries.count

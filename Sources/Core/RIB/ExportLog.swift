@@ -45,16 +45,19 @@ struct ExportLog {
     }
 
     /// Octets in messages that a slow member may leave waiting before it goes on by itself, and portions.
-    static let mostBytes = 4 << 20
+    private static let mostBytes = 4 << 20
     static let mostChunks = 256
+    let mostChunks: Int
 
     private(set) var chunks: [Chunk] = []
     /// Number of the first chunk; numbers are never used again.
     private(set) var base = 0
     private(set) var byteCount = 0
 
+    init(mostChunks: Int) { self.mostChunks = mostChunks }
+
     var end: Int { base + chunks.count }
-    var isTooLong: Bool { byteCount > Self.mostBytes || chunks.count > Self.mostChunks }
+    var isTooLong: Bool { byteCount > Self.mostBytes || chunks.count > mostChunks }
 
     subscript(number: Int) -> Chunk { chunks[number - base] }
 

@@ -7,10 +7,13 @@ final class ExportGroup {
     var ipv4: AdjRIBOut<IPv4Key>
     var ipv6: AdjRIBOut<IPv6Key>
 
-    init(_ settings: ExportSettings, _ ipv4: borrowing FamilyRIB<IPv4Key>, _ ipv6: borrowing FamilyRIB<IPv6Key>) {
+    init(
+        _ settings: ExportSettings, mostChunks: Int, _ ipv4: borrowing FamilyRIB<IPv4Key>,
+        _ ipv6: borrowing FamilyRIB<IPv6Key>
+    ) {
         self.settings = settings
-        self.ipv4 = AdjRIBOut(settings, rib: ipv4)
-        self.ipv6 = AdjRIBOut(settings, rib: ipv6)
+        self.ipv4 = AdjRIBOut(settings, mostChunks: mostChunks, rib: ipv4)
+        self.ipv6 = AdjRIBOut(settings, mostChunks: mostChunks, rib: ipv6)
     }
 }
 
@@ -27,7 +30,7 @@ extension RIBTables {
         if let old, old.settings == settings { return repeatAll(to: id, old) }
         let ipv4Member = old?.ipv4.leave(id, in: &ipv4)
         let ipv6Member = old?.ipv6.leave(id, in: &ipv6)
-        let group = groups[settings] ?? ExportGroup(settings, ipv4, ipv6)
+        let group = groups[settings] ?? ExportGroup(settings, mostChunks: mostChunks, ipv4, ipv6)
         groups[settings] = group
         memberships[id] = group
         group.ipv4.join(id, ipv4Member, in: &ipv4)

@@ -14,6 +14,8 @@ package struct RIBTables: ~Copyable {
     var groups: [ExportSettings: ExportGroup] = [:]
     /// Groups without members, of which the tables are still to be taken down.
     var dissolving: [ExportGroup] = []
+    /// Portions that a slow peer may leave waiting before it goes on by itself.
+    var mostChunks = ExportLog.mostChunks
     /// Peers that are no longer configured, but not forgotten by both tables yet.
     private var leaving: Set<PeerID> = []
 

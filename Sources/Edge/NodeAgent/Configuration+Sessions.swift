@@ -19,9 +19,16 @@ extension Configuration.PeerSettings {
             case .all: .all
             case .none: .none
             }
-        return SpeakerPeer(
+        var peer = SpeakerPeer(
             name: name, address: address, asNumber: asn, isExternal: !isInternal(bgp), importMode: imports,
             exportMode: exports, isClient: routeReflectorClient, allowOwnAS: allowOwnAS)
+        peer.pathSelection =
+            switch addPath.send {
+            case .best, nil: .best
+            case .all: .all
+            case .most(let count): .most(count)
+            }
+        return peer
     }
 
     /// The peer as its session machine sees it. Graceful restart is only offered where forwarding outlives us.
@@ -29,7 +36,7 @@ extension Configuration.PeerSettings {
         _ bgp: Configuration.BGPSettings, routerID: RouterID, hostName: String, keepsForwarding: Bool
     ) -> PeerConfiguration {
         let restart = bgp.gracefulRestart
-        return PeerConfiguration(
+        var session = PeerConfiguration(
             name: name, address: address, remoteAS: asn, localAS: bgp.asn, routerID: routerID,
             holdTime: holdTime(bgp), keepaliveTime: bgp.keepaliveTime,
             sendHoldTime: bgp.sendHoldTime,
@@ -38,6 +45,9 @@ extension Configuration.PeerSettings {
             gracefulRestart: restart.enabled && keepsForwarding
                 ? .init(restartTime: UInt16(clamping: restart.restartTime.wholeSeconds)) : nil,
             hostName: hostName)
+        session.takesPathIDs = addPath.receive
+        session.sendsPathIDs = addPath.send != nil
+        return session
     }
 }
 

@@ -52,6 +52,8 @@ package struct RouteDocument: Codable, Sendable, Equatable {
     package var reason: String
     /// Kept from before the peer restarted (RFC 4724).
     package var stale: Bool = false
+    /// Path identifier (RFC 7911): the peer's, or of an advertised path ours; absent without add-path.
+    package var pathID: UInt32?
 
     package init(
         prefix: String, peer: String, nextHop: String, asPath: String, origin: String, localPref: UInt32? = nil,
