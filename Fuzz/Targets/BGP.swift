@@ -6,6 +6,7 @@ extension DecodeContext {
         self.init(
             fourOctetAS: choice & 1 == 0, families: choice & 8 == 0 ? .all : .ipv4, isExternal: choice & 2 == 0,
             maximumLength: choice & 4 == 0 ? 4096 : 65535)
+        if choice & 32 != 0 { pathIDs = .all }
     }
 }
 
