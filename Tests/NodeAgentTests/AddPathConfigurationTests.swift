@@ -36,11 +36,11 @@ struct AddPathConfigurationTests {
     @Test(arguments: [
         (
             ", addPath: {send: 1}",
-            "f:2:44: bgp.peers[0].addPath.send is \"1\"; write off, best, all, or a number of paths from 2 to 64"
+            "f:2:46: bgp.peers[0].addPath.send is \"1\"; write off, best, all, or a number of paths from 2 to 64"
         ),
         (
             ", addPath: {recieve: true}",
-            "f:2:38: unknown key \"recieve\" in bgp.peers[0].addPath; did you mean \"receive\"?"
+            "f:2:40: unknown key \"recieve\" in bgp.peers[0].addPath; did you mean \"receive\"?"
         ),
     ])
     func `wrong values`(keys: String, problem: String) { #expect(Self.load(keys).problems == [problem]) }
