@@ -29,6 +29,8 @@ package struct Negotiated: Sendable, Hashable {
     /// Families of which the peer writes path identifiers, and those of which we do (RFC 7911).
     package var pathIDsReceived: FamilySet = []
     package var pathIDsSent: FamilySet = []
+    /// What the peer says of stale routes that are kept for long; nil unless both sides know of them (RFC 9494).
+    package var peerLongLived: LongLivedGracefulRestart?
 
     /// How UPDATEs of this session are read.
     package var decodeContext: DecodeContext {

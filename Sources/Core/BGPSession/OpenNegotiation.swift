@@ -13,7 +13,13 @@ extension PeerConfiguration {
     func open(_ restart: RestartState) -> Open {
         var capabilities = families.families.map { Capability.multiprotocol($0) }
         capabilities += [.routeRefresh, .enhancedRouteRefresh, .extendedMessage]
-        if let gracefulRestart { capabilities.append(.gracefulRestart(capability(gracefulRestart, restart))) }
+        if let gracefulRestart {
+            capabilities.append(.gracefulRestart(capability(gracefulRestart, restart)))
+            if let longLivedStaleTime {
+                capabilities.append(.longLivedGracefulRestart(longLived(longLivedStaleTime, restart)))
+            }
+        }
+        if let role, isExternal { capabilities.append(.role(role.rawValue)) }
         capabilities.append(.fourOctetAS(localAS))
         if takesPathIDs || sendsPathIDs { capabilities.append(.addPath(addPath)) }
         if let hostName { capabilities.append(.hostName(HostName(hostName))) }
@@ -32,6 +38,16 @@ extension PeerConfiguration {
 
     private var addPath: [AddPathFamily] {
         families.families.map { AddPathFamily(afi: $0.afi, receives: takesPathIDs, sends: sendsPathIDs) }
+    }
+
+    private func longLived(_ time: Duration, _ restart: RestartState) -> LongLivedGracefulRestart {
+        let seconds = UInt32(clamping: min(time.wholeSeconds, Int64(LongLivedGracefulRestart.longestStaleTime)))
+        return LongLivedGracefulRestart(
+            families: families.families.map {
+                .init(
+                    afi: $0.afi, safi: 1, forwardingPreserved: restart.forwardingPreserved.contains($0),
+                    staleTime: seconds)
+            })
     }
 
     /// What RFC 9687 section 3.1 makes of a negotiated hold time; nil: no limit.
@@ -67,6 +83,9 @@ extension Negotiated {
                 && theirs.capabilities.contains(.enhancedRouteRefresh))
         pathIDsReceived = Self.pathIDs(from: theirs.capabilities, to: sent, families)
         pathIDsSent = Self.pathIDs(from: sent, to: theirs.capabilities, families)
+        if gracefulRestart, sent.contains(where: { if case .longLivedGracefulRestart = $0 { true } else { false } }) {
+            for case .longLivedGracefulRestart(let capability) in theirs.capabilities { peerLongLived = capability }
+        }
     }
 
     /// Families of which one side writes path identifiers: it offers to send, and the other to receive (RFC 7911
@@ -91,13 +110,38 @@ extension Negotiated {
 
     private static func check(_ open: Open, _ configuration: PeerConfiguration) throws(OpenRefusal) {
         guard open.version == 4 else { throw .version(open.version) }
-        guard open.asNumber == configuration.remoteAS else { throw .peerAS(open.asNumber, configuration.remoteAS) }
+        if configuration.acceptsAnyExternalAS {
+            guard ![configuration.localAS, configuration.nodeAS].contains(open.asNumber) else {
+                throw .ownAS(open.asNumber)
+            }
+        } else if open.asNumber != configuration.remoteAS {
+            throw .peerAS(open.asNumber, configuration.remoteAS)
+        }
         if let other = open.contradictingAS { throw .contradiction(other, open.asNumber) }
         guard open.routerID.rawValue != 0 else { throw .identifier("BGP identifier is 0.0.0.0") }
         guard configuration.isExternal || open.routerID != configuration.routerID else {
             throw .identifier("BGP identifier \(open.routerID) is our own")
         }
         guard open.holdTime == 0 || open.holdTime >= 3 else { throw .holdTime(open.holdTime) }
+        if configuration.isExternal { try checkRole(open, configuration) }
+    }
+
+    /// RFC 9234 section 4.2: several capabilities must agree, and both sides' roles must fit.
+    private static func checkRole(_ open: Open, _ configuration: PeerConfiguration) throws(OpenRefusal) {
+        var theirs: UInt8?
+        for case .role(let role) in open.capabilities {
+            guard theirs == nil || theirs == role else { throw .role("peer says two roles in one OPEN") }
+            theirs = role
+        }
+        guard let role = configuration.role else { return }
+        guard let theirs else {
+            if configuration.strictRole { throw .role("peer says no role, we need \(role.counterpart)") }
+            return
+        }
+        guard theirs == role.counterpart.rawValue else {
+            let name = BGPRole(rawValue: theirs).map { "\($0)" } ?? "number \(theirs)"
+            throw .role("peer says its role is \(name), we are \(role) and need \(role.counterpart)")
+        }
     }
 }
 
@@ -155,6 +199,14 @@ extension OpenRefusal {
 
     fileprivate static func peerAS(_ found: ASNumber, _ wanted: ASNumber) -> Self {
         badAS(found, "peer says AS \(found), configured \(wanted)")
+    }
+
+    fileprivate static func ownAS(_ found: ASNumber) -> Self {
+        badAS(found, "peer says AS \(found), which is ours; an external AS is wanted")
+    }
+
+    fileprivate static func role(_ text: String) -> Self {
+        Self(notification: NotificationMessage(2, 11), text: text)
     }
 
     fileprivate static func contradiction(_ one: ASNumber, _ other: ASNumber) -> Self {

@@ -31,6 +31,8 @@ extension Capability: CustomStringConvertible {
         case .addPath(let families): (["add-path"] + families.map { "\($0)" }).joined(separator: " ")
         case .enhancedRouteRefresh: "enhanced-route-refresh"
         case .hostName(let name): "host-name \(name)"
+        case .role(let role): "role \(BGPRole(rawValue: role).map { "\($0)" } ?? "\(role)")"
+        case .longLivedGracefulRestart(let restart): "long-lived-graceful-restart \(restart)"
         case .unknown(let code, let value): Self.text(code, value)
         }
     }
@@ -73,6 +75,16 @@ extension GracefulRestart: CustomStringConvertible {
             words.append(family.forwardingPreserved ? "\(name)=preserved" : name)
         }
         return words.joined(separator: " ")
+    }
+}
+
+extension LongLivedGracefulRestart: CustomStringConvertible {
+    package var description: String {
+        guard !families.isEmpty else { return "without families" }
+        return families.map { family in
+            let name = FamilyText.name(family.afi, family.safi)
+            return "\(name)=\(family.staleTime)s" + (family.forwardingPreserved ? ",preserved" : "")
+        }.joined(separator: " ")
     }
 }
 
@@ -138,6 +150,7 @@ extension PathAttributes: CustomStringConvertible {
         list("cluster-list", fields.clusterList.map(RouterID.init(rawValue:)))
         list("extended-communities", fields.extendedCommunities.map(ExtendedCommunity.init(rawValue:)))
         list("large-communities", fields.largeCommunities)
+        if let number = fields.onlyToCustomer { lines.append("only-to-customer \(number)") }
         for raw in fields.unknown {
             let flags = String(raw.flags, radix: 16)
             lines.append("attribute \(raw.code) flags 0x\(flags) [\(FamilyText.hex(raw.value))]")

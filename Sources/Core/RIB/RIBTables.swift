@@ -95,8 +95,9 @@ package struct RIBTables: ~Copyable {
             withdraw(prefix, update.withdrawnIDs.isEmpty ? 0 : update.withdrawnIDs[index], from: id)
         }
         for announcement in update.announced {
-            let verdict = context.policy.verdict(on: announcement.attributes, from: peer)
-            let handle = context.attributes.intern(announcement.attributes)
+            let attributes = peer.received(announcement.attributes)
+            let verdict = context.policy.verdict(on: attributes, from: peer)
+            let handle = context.attributes.intern(attributes)
             for (index, prefix) in announcement.prefixes.enumerated() {
                 let reject = verdict != .none ? verdict : context.policy.verdict(on: prefix, from: peer)
                 context.attributes.retain(handle)
@@ -112,6 +113,14 @@ package struct RIBTables: ~Copyable {
         switch family {
         case .ipv4: ipv4.markStale(of: id, in: &context)
         case .ipv6: ipv6.markStale(of: id, in: &context)
+        }
+    }
+
+    /// The restart time of a peer is over: its stale paths become paths of last resort (RFC 9494 section 4.2).
+    package mutating func keepLong(_ family: AddressFamily, of id: PeerID) {
+        switch family {
+        case .ipv4: ipv4.keepLong(id, in: &context)
+        case .ipv6: ipv6.keepLong(id, in: &context)
         }
     }
 

@@ -28,6 +28,14 @@ extension Configuration.PeerSettings {
             case .all: .all
             case .most(let count): .most(count)
             }
+        peer.role = role?.wire
+        peer.localAS = localAS.map { settings in
+            var override = LocalAS(settings.asn)
+            override.prependsReceived = !settings.noPrepend
+            override.hidesOwnAS = settings.replaceAS
+            return override
+        }
+        peer.sendsLongLivedStale = bgp.gracefulRestart.longLivedPartialDeployment
         return peer
     }
 
@@ -37,7 +45,7 @@ extension Configuration.PeerSettings {
     ) -> PeerConfiguration {
         let restart = bgp.gracefulRestart
         var session = PeerConfiguration(
-            name: name, address: address, remoteAS: asn, localAS: bgp.asn, routerID: routerID,
+            name: name, address: address, remoteAS: asn, localAS: localAS?.asn ?? bgp.asn, routerID: routerID,
             holdTime: holdTime(bgp), keepaliveTime: bgp.keepaliveTime,
             sendHoldTime: bgp.sendHoldTime,
             families: families.reduce(into: FamilySet()) { $0.insert(FamilySet($1)) }, passive: passive,
@@ -47,7 +55,25 @@ extension Configuration.PeerSettings {
             hostName: hostName)
         session.takesPathIDs = addPath.receive
         session.sendsPathIDs = addPath.send != nil
+        session.acceptsAnyExternalAS = isAnyExternal
+        session.nodeAS = bgp.asn
+        session.role = role?.wire
+        session.strictRole = strictRole
+        session.longLivedStaleTime = longLivedStaleTime ?? restart.longLivedStaleTime
         return session
+    }
+
+    /// How long one round of UPDATEs to the peer keeps the next one waiting.
+    func advertisementInterval(_ bgp: Configuration.BGPSettings) -> Duration {
+        minimumAdvertisementInterval ?? bgp.minimumAdvertisementInterval
+    }
+
+    /// Whether a session with `other` is the same session: what differs can change while it is up.
+    func isSameSession(as other: Self) -> Bool {
+        var mine = self
+        mine.shutdown = other.shutdown
+        mine.minimumAdvertisementInterval = other.minimumAdvertisementInterval
+        return mine == other
     }
 }
 

@@ -13,7 +13,7 @@ package enum Render {
             var cells = [route.prefix, route.nextHop, route.peer, route.asPath]
             if hasPathIDs { cells.insert(route.pathID.map { String($0) } ?? "", at: 1) }
             if wide {
-                let communities = route.communities + route.largeCommunities
+                let communities = route.marks
                 cells += [
                     route.origin, route.localPref.map { String($0) } ?? "", route.med.map { String($0) } ?? "",
                     communities.joined(separator: " "),
