@@ -28,9 +28,7 @@ import Testing
     /// What the other peer holds after everything was told.
     private func flush(_ rib: inout RIBTables, _ told: inout [Prefix: PathAttributes]) throws {
         while rib.hasChanges { _ = rib.takeChanges(limit: 100, describing: true) }
-        var packer = UpdatePacker(fourOctetAS: true)
-        rib.flush(.ipv4, to: other, limit: .max, into: &packer)
-        for update in try decode(packer.take(), isExternal: true) {
+        for update in try decode(rib.takeAll(.ipv4, for: other), isExternal: true) {
             for prefix in update.withdrawn { told[prefix] = nil }
             for announcement in update.announced {
                 for prefix in announcement.prefixes { told[prefix] = announcement.attributes }

@@ -81,12 +81,23 @@ extension Update {
 }
 
 /// What a receiver makes of packed messages, in their order.
-func decode(_ bytes: [UInt8], isExternal: Bool) throws -> [Update] {
+func decode(_ bytes: [UInt8], isExternal: Bool, pathIDs: Bool = false) throws -> [Update] {
+    var context = DecodeContext(isExternal: isExternal)
+    if pathIDs { context.pathIDs = .all }
     var framer = Framer()
     framer.append(bytes)
     var updates: [Update] = []
-    while let message = try framer.nextMessage(in: DecodeContext(isExternal: isExternal)) {
+    while let message = try framer.nextMessage(in: context) {
         if case .update(let update) = message { updates.append(update) }
     }
     return updates
+}
+
+extension RIBTables {
+    /// Everything that waits for a peer, as its owner takes it turn by turn.
+    mutating func takeAll(_ family: AddressFamily, for id: PeerID) -> [UInt8] {
+        var bytes: [UInt8] = []
+        while hasMessages(family, for: id) { bytes += takeMessages(family, for: id, limit: 1000) }
+        return bytes
+    }
 }

@@ -86,7 +86,7 @@ extension RIBTables {
         ipv4.contributeAll(to: &aggregates)
         ipv6.contributeAll(to: &aggregates)
         settle(aggregates)
-        for id in outs.keys { reconsiderExport(to: id) }
+        reconsiderExport()
     }
 
     /// Aggregates that are announced now.

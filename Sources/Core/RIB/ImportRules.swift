@@ -115,8 +115,11 @@ extension Context {
     }
 
     /// What a peer's policies decide about telling it the best path of a prefix.
-    func decide(_ chain: PolicyChain, _ prefix: Prefix, _ path: PathEntry) -> PolicyChain.Decision {
-        var route = PolicyRoute(prefix, attributes[handle: path.attributes], from: name(path.peer))
+    func decide(
+        _ chain: PolicyChain, _ prefix: Prefix, _ handle: UInt32, from source: PeerID
+    ) -> PolicyChain.Decision {
+        guard !chain.isEmpty else { return .none }
+        var route = PolicyRoute(prefix, attributes[handle: handle], from: name(source))
         return chain.decide(&route)
     }
 
@@ -148,14 +151,15 @@ extension PathAttributes {
 extension RIBTables {
     /// Applies an announcement that policies or well-known communities have a word to say about.
     mutating func applyByRules(
-        _ attributes: PathAttributes, _ prefixes: [Prefix], from id: PeerID, _ peer: RIBPeer, at seconds: UInt32
+        _ attributes: PathAttributes, _ announcement: Announcement, from id: PeerID, _ peer: RIBPeer,
+        at seconds: UInt32
     ) {
-        guard let first = prefixes.first else { return }
+        guard let first = announcement.prefixes.first else { return }
         var route = PolicyRoute(first, attributes, from: context.name(id))
         let original = context.attributes.intern(attributes)
         // Mostly one rule decides on all prefixes of an announcement.
         var last: (judgement: Judgement, handle: UInt32?)?
-        for prefix in prefixes {
+        for (index, prefix) in announcement.prefixes.enumerated() {
             route.prefix = prefix
             let judgement = context.judge(&route, from: id, peer)
             if last?.judgement != judgement {
@@ -163,12 +167,13 @@ extension RIBTables {
                 let change = context.changed(attributes, judgement, family: prefix.family, from: id, peer)
                 last = (judgement, change.map { context.attributes.intern($0) })
             }
+            let pathID = announcement.pathIDs.isEmpty ? 0 : announcement.pathIDs[index]
             context.attributes.retain(original)
             if let changed = last?.handle {
                 context.attributes.retain(changed)
-                put(prefix, from: id, changed, judgement.reject, received: original, at: seconds)
+                put(prefix, pathID, from: id, changed, judgement.reject, received: original, at: seconds)
             } else {
-                put(prefix, from: id, original, judgement.reject, at: seconds)
+                put(prefix, pathID, from: id, original, judgement.reject, at: seconds)
             }
         }
         if let handle = last?.handle { context.attributes.release(handle) }
@@ -182,7 +187,7 @@ extension RIBTables {
         let old = context.importRules[id]?.chain ?? PolicyChain()
         guard chain != old else { return }
         context.importRules[id] = chain.isEmpty ? nil : ImportRules.Entry(name: name, chain: chain)
-        reevaluate(id)
+        reevaluate()
     }
 
     /// Changes what is known of a peer while its session lasts, and judges its paths anew.
@@ -192,26 +197,32 @@ extension RIBTables {
         change(&peer)
         guard peer != old else { return }
         setPeer(id, peer)
-        reevaluate(id)
+        reevaluate()
     }
 
-    private mutating func reevaluate(_ id: PeerID) {
-        ipv4.reevaluate(only: id, in: &context)
-        ipv6.reevaluate(only: id, in: &context)
+    private mutating func reevaluate() {
+        ipv4.reevaluate(in: &context)
+        ipv6.reevaluate(in: &context)
     }
 
-    /// Changes what a peer is told while its session lasts: only differences are sent.
+    /// Changes what a peer is told while its session lasts: it joins the peers that are told the same.
     package mutating func changeExport(to id: PeerID, _ change: (inout ExportPolicy) -> Void) {
-        guard let out = outs[id] else { return }
-        let old = out.policy
-        change(&out.policy)
-        if out.policy != old { reconsiderExport(to: id) }
+        guard let settings = memberships[id]?.settings else { return }
+        var policy = settings.policy
+        change(&policy)
+        if policy != settings.policy { startExport(to: id, policy, settings.encoding) }
     }
 
-    /// Compares everything with what a peer was told.
-    mutating func reconsiderExport(to id: PeerID) {
-        guard let out = outs[id] else { return }
-        if out.policy.families.contains(.ipv4) { out.ipv4.markAll(resending: false, in: &ipv4) }
-        if out.policy.families.contains(.ipv6) { out.ipv6.markAll(resending: false, in: &ipv6) }
+    /// Compares everything with what the peers were told.
+    mutating func reconsiderExport() {
+        for group in groups.values {
+            let families = group.settings.policy.families
+            for id in ipv4.entries.indices where families.contains(.ipv4) && ipv4.entries[id].best != 0 {
+                group.ipv4.mark(UInt32(id), in: &ipv4)
+            }
+            for id in ipv6.entries.indices where families.contains(.ipv6) && ipv6.entries[id].best != 0 {
+                group.ipv6.mark(UInt32(id), in: &ipv6)
+            }
+        }
     }
 }

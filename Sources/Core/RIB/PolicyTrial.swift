@@ -48,7 +48,7 @@ extension RIBTables {
     package func tryExport(
         _ prefix: Prefix, _ given: PathAttributes?, of source: PeerID?, to id: PeerID
     ) -> PolicyTrial? {
-        guard let policy = outs[id]?.policy else { return nil }
+        guard let policy = memberships[id]?.settings.policy else { return nil }
         let best = paths(PathQuery(.usable, prefix: prefix)).first {
             if case .best = $0.standing { true } else { false }
         }

@@ -134,6 +134,8 @@ package struct Configuration: Sendable, Equatable {
         package var honorsGracefulShutdown = true
         /// The peer may have addresses inside `clusterCIDRs` dropped (RFC 7999).
         package var acceptsBlackhole = false
+        /// Several paths of one prefix (RFC 7911).
+        package var addPath = AddPathSettings()
 
         /// The hold time that we propose to this peer.
         package func holdTime(_ bgp: BGPSettings) -> Duration { holdTime ?? bgp.holdTime }
