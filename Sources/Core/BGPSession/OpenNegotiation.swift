@@ -36,10 +36,6 @@ extension PeerConfiguration {
             })
     }
 
-    private var addPath: [AddPathFamily] {
-        families.families.map { AddPathFamily(afi: $0.afi, receives: takesPathIDs, sends: sendsPathIDs) }
-    }
-
     private func longLived(_ time: Duration, _ restart: RestartState) -> LongLivedGracefulRestart {
         let seconds = UInt32(clamping: min(time.wholeSeconds, Int64(LongLivedGracefulRestart.longestStaleTime)))
         return LongLivedGracefulRestart(
@@ -48,6 +44,10 @@ extension PeerConfiguration {
                     afi: $0.afi, safi: 1, forwardingPreserved: restart.forwardingPreserved.contains($0),
                     staleTime: seconds)
             })
+    }
+
+    private var addPath: [AddPathFamily] {
+        families.families.map { AddPathFamily(afi: $0.afi, receives: takesPathIDs, sends: sendsPathIDs) }
     }
 
     /// What RFC 9687 section 3.1 makes of a negotiated hold time; nil: no limit.
@@ -81,11 +81,11 @@ extension Negotiated {
             sendHoldTime: configuration.sendHoldTime(hold),
             enhancedRouteRefresh: sent.contains(.enhancedRouteRefresh)
                 && theirs.capabilities.contains(.enhancedRouteRefresh))
-        pathIDsReceived = Self.pathIDs(from: theirs.capabilities, to: sent, families)
-        pathIDsSent = Self.pathIDs(from: sent, to: theirs.capabilities, families)
         if gracefulRestart, sent.contains(where: { if case .longLivedGracefulRestart = $0 { true } else { false } }) {
             for case .longLivedGracefulRestart(let capability) in theirs.capabilities { peerLongLived = capability }
         }
+        pathIDsReceived = Self.pathIDs(from: theirs.capabilities, to: sent, families)
+        pathIDsSent = Self.pathIDs(from: sent, to: theirs.capabilities, families)
     }
 
     /// Families of which one side writes path identifiers: it offers to send, and the other to receive (RFC 7911

@@ -15,8 +15,6 @@ package struct SpeakerPeer: Sendable, Hashable {
     package var isClient: Bool
     /// How often our own AS may stand in the peer's paths.
     package var allowOwnAS: UInt8
-    /// What the peer is told of each prefix where path identifiers were negotiated (RFC 7911).
-    package var pathSelection = PathSelection.best
     /// What we are to the peer's AS (RFC 9234).
     package var role: BGPRole?
     /// The AS that we have for this peer alone.
@@ -24,6 +22,8 @@ package struct SpeakerPeer: Sendable, Hashable {
     /// Long-lived stale paths go to the peer even if it does not know of them (RFC 9494 section 4.6); internal peers
     /// only.
     package var sendsLongLivedStale = false
+    /// What the peer is told of each prefix where path identifiers were negotiated (RFC 7911).
+    package var pathSelection = PathSelection.best
 
     package init(
         name: String, address: IPAddress, asNumber: ASNumber, isExternal: Bool,

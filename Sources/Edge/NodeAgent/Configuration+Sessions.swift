@@ -22,12 +22,6 @@ extension Configuration.PeerSettings {
         var peer = SpeakerPeer(
             name: name, address: address, asNumber: asn, isExternal: !isInternal(bgp), importMode: imports,
             exportMode: exports, isClient: routeReflectorClient, allowOwnAS: allowOwnAS)
-        peer.pathSelection =
-            switch addPath.send {
-            case .best, nil: .best
-            case .all: .all
-            case .most(let count): .most(count)
-            }
         peer.role = role?.wire
         peer.localAS = localAS.map { settings in
             var override = LocalAS(settings.asn)
@@ -36,6 +30,12 @@ extension Configuration.PeerSettings {
             return override
         }
         peer.sendsLongLivedStale = bgp.gracefulRestart.longLivedPartialDeployment
+        peer.pathSelection =
+            switch addPath.send {
+            case .best, nil: .best
+            case .all: .all
+            case .most(let count): .most(count)
+            }
         return peer
     }
 
@@ -53,13 +53,13 @@ extension Configuration.PeerSettings {
             gracefulRestart: restart.enabled && keepsForwarding
                 ? .init(restartTime: UInt16(clamping: restart.restartTime.wholeSeconds)) : nil,
             hostName: hostName)
-        session.takesPathIDs = addPath.receive
-        session.sendsPathIDs = addPath.send != nil
         session.acceptsAnyExternalAS = isAnyExternal
         session.nodeAS = bgp.asn
         session.role = role?.wire
         session.strictRole = strictRole
         session.longLivedStaleTime = longLivedStaleTime ?? restart.longLivedStaleTime
+        session.takesPathIDs = addPath.receive
+        session.sendsPathIDs = addPath.send != nil
         return session
     }
 

@@ -130,8 +130,8 @@ extension RouteDocument {
             largeCommunities: fields.largeCommunities.map(\.description),
             ageSeconds: Int(now - min(now, view.received)),
             state: state, reason: reason, stale: view.isStale)
-        pathID = view.pathID == 0 ? nil : view.pathID
         onlyToCustomer = fields.onlyToCustomer?.rawValue
+        pathID = view.pathID == 0 ? nil : view.pathID
     }
 }
 
