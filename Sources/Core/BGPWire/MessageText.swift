@@ -100,12 +100,12 @@ extension Update: CustomStringConvertible {
         var lines = ["UPDATE"]
         if let endOfRIB { lines.append("  end-of-rib \(endOfRIB)") }
         for (index, prefix) in withdrawn.enumerated() {
-            let pathID = withdrawnIDs.isEmpty ? 0 : withdrawnIDs[index]
+            let pathID = index < withdrawnIDs.count ? withdrawnIDs[index] : 0
             lines.append("  withdraw \(prefix)" + (pathID == 0 ? "" : " path \(pathID)"))
         }
         for announcement in announced {
             for (index, prefix) in announcement.prefixes.enumerated() {
-                let pathID = announcement.pathIDs.isEmpty ? "" : " path \(announcement.pathIDs[index])"
+                let pathID = index < announcement.pathIDs.count ? " path \(announcement.pathIDs[index])" : ""
                 lines.append("  announce \(prefix)" + pathID)
             }
             lines += announcement.attributes.lines.map { "    \($0)" }
