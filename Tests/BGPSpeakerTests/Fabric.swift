@@ -30,6 +30,8 @@ final class Fabric {
         var farewell = Farewell.none
         var isAlive = true
         var isTurnQueued = false
+        /// When a timer of its own is due, or was before it was started anew.
+        private(set) var deadline: Instant?
         var speaker: Speaker
         var sessions: [Session] = []
 
@@ -44,6 +46,15 @@ final class Fabric {
             var policy = ImportPolicy.test(number, routerID: UInt32(index + 1), own: own.sorted())
             policy.clusterID = RouterID(rawValue: clusterID)
             return Speaker(policy: policy, maximumPaths: 16, seed: UInt64(index), at: .seconds(0))
+        }
+
+        func lookAtTimers() {
+            var next = speaker.nextDeadline
+            for session in sessions {
+                guard let due = session.machine.nextDeadline else { continue }
+                next = next.map { min($0, due) } ?? due
+            }
+            deadline = next
         }
 
         func reboot() { speaker = Self.speaker(number, index, clusterID, own) }
@@ -132,21 +143,10 @@ final class Fabric {
         now = max(now, end)
     }
 
-    private var nextDeadline: Instant? {
-        var next: Instant?
-        func consider(_ deadline: Instant?) {
-            guard let deadline else { return }
-            next = next.map { min($0, deadline) } ?? deadline
-        }
-        for member in members where member.isAlive {
-            consider(member.speaker.nextDeadline)
-            for session in member.sessions { consider(session.machine.nextDeadline) }
-        }
-        return next
-    }
+    private var nextDeadline: Instant? { members.compactMap { $0.isAlive ? $0.deadline : nil }.min() }
 
     private func tick() throws {
-        for member in members where member.isAlive {
+        for member in members where member.isAlive && member.deadline.map({ $0 <= now }) == true {
             for index in member.sessions.indices
             where member.sessions[index].machine.nextDeadline.map({ $0 <= now }) == true {
                 if let id = member.sessions[index].established {
@@ -323,9 +323,11 @@ final class Fabric {
     }
 
     func queueTurn(_ member: Member) {
+        member.lookAtTimers()
         guard member.isAlive, !member.isTurnQueued, !member.speaker.isQuiet else { return }
         member.isTurnQueued = true
-        agenda.push(.turn(member: member.index), at: now + Duration.nanoseconds(.random(in: 1000...5_000_000, using: &random)))
+        agenda.push(
+            .turn(member: member.index), at: now + Duration.nanoseconds(.random(in: 1000...5_000_000, using: &random)))
     }
 
     private func turn(_ member: Member) {

@@ -4,12 +4,12 @@ import Testing
 
 /// Whole routers, sessions and all, disturbed in every way and then left in peace.
 ///
-/// `MARTLET_SEED=N` runs one seed again, with any number; `MARTLET_TEST_LONG=1` runs a hundred times as many.
+/// `MARTLET_SEED=N` runs one seed again, with any number; `MARTLET_TEST_LONG=1` runs fifty times as many.
 @Suite struct FabricNetworkTests {
     private static let seeds: [UInt64] = {
         let environment = ProcessInfo.processInfo.environment
         if let seed = environment["MARTLET_SEED"].flatMap({ UInt64($0) }) { return [seed] }
-        return Array(1...(environment["MARTLET_TEST_LONG"] == nil ? 25 : 2500))
+        return Array(1...(environment["MARTLET_TEST_LONG"] == nil ? 6 : 300))
     }()
 
     @Test(arguments: Fabric.Plan.allCases)
