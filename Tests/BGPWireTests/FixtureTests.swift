@@ -100,7 +100,7 @@ extension DecodeContext {
         }
     }
 
-    /// The messages of a stream in these pieces, each as a hash of its ends: what one means depends on nothing else.
+    /// The messages of a stream in these pieces, each as a hash of its beginning: what one means depends on nothing else.
     private func steps(_ pieces: [ArraySlice<UInt8>], in context: DecodeContext) -> [Int] {
         var framer = Framer()
         framer.adopt(context)
@@ -114,9 +114,8 @@ extension DecodeContext {
                     var hasher = Hasher()
                     hasher.combine(type)
                     hasher.combine(body.count)
-                    // Both ends tell it from every other place in the buffer.
-                    hasher.combine(framer.copy(body.lowerBound..<min(body.lowerBound + 32, body.upperBound)))
-                    hasher.combine(framer.copy(max(body.upperBound - 32, body.lowerBound)..<body.upperBound))
+                    // Its beginning tells it from every other place in the buffer.
+                    hasher.combine(framer.message(body, limit: 80))
                     found.append(hasher.finalize())
                 case .malformed(let error): return found + [error.hashValue]
                 }
