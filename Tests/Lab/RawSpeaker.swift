@@ -1,5 +1,6 @@
 import BGPWire
 import Foundation
+import Glibc
 import NetTypes
 import TestKit
 

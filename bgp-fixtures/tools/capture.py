@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Records what real BGP speakers send, as fixtures below bgp-fixtures/captures/. Needs root and the speakers of Debian 12.
 
-  capture.py [bird|frr|gobgp|openbgpd ...]
+  capture.py [bird|frr|gobgp|openbgpd|exabgp|bird-rich|frr-rich|gobgp-rich ...]
   capture.py --martletd PATH [bird|frr|gobgp|openbgpd ...]
 
 Each speaker runs in a network namespace of its own (named after this process) and meets a peer that only says OPEN and
-KEEPALIVE. It announces one prefix per family, and is then shut down by its own command line tool. With --martletd the
+KEEPALIVE. It announces one prefix per family (the rich ones with all capabilities and attributes that the speaker can
+be made to send), and is then shut down by its own command line tool. With --martletd the
 peer is our own speaker, and both directions of the session are recorded (tcpdump).
 """
 import ctypes, datetime, os, re, shutil, socket, struct, subprocess, sys, tempfile, time
@@ -134,6 +135,93 @@ match to any set nexthop fd99::1
             ["bgpctl", "-s", f"{d}/ctl", "neighbor", PEER, "down", TEXT], f"openbgpd-{version}")
 
 
+def exabgp(d):
+    """Says whatever it is told, so it is rich always."""
+    route = "route {} next-hop {} {};"
+    common = ("origin egp as-path [65000 65010 4200000000] med 7 community [65000:100 no-export] "
+              "extended-community [target:65000:100 origin:65000:7] large-community [65000:1:2] atomic-aggregate "
+              "aggregator (65000:10.99.0.1)")
+    routes = [route.format(V4, SPEAKER, common), route.format("10.244.3.0/24", SPEAKER, "as-path [65000 ( 65020 65021 )]"),
+              route.format("10.244.4.0/24", SPEAKER, "aigp 10 attribute [0x23 0xc0 0x0000fde8]"),
+              route.format("10.244.5.0/24", SPEAKER, "attribute [0xfe 0xc0 0x0102030405060708]"),
+              route.format(V6, "fd99::1", common)]
+    write(f"{d}/c", f'''neighbor {PEER} {{
+  router-id {SPEAKER};
+  local-address {SPEAKER};
+  local-as {SPEAKER_AS};
+  peer-as {PEER_AS};
+  hold-time 90;
+  passive true;
+  host-name tor-a;
+  domain-name example.net;
+  family {{ ipv4 unicast; ipv6 unicast; }}
+  capability {{ asn4 enable; route-refresh enable; graceful-restart 120; add-path send/receive; operational enable;
+    extended-message enable; nexthop enable; }}
+  nexthop {{ ipv4 unicast ipv6; }}
+  static {{ {" ".join(routes)} }}
+}}
+''')
+    version = re.search(r"ExaBGP : ([\d.]+)", run("exabgp", "--version")).group(1)
+    settings = [f"exabgp.tcp.bind={SPEAKER}", "exabgp.tcp.port=179", "exabgp.daemon.user=root", "exabgp.api.cli=false",
+                f"exabgp.daemon.pid={d}/pid", "exabgp.daemon.drop=false"]
+    return ([inside("env", *settings, "exabgp", f"{d}/c")], [], ["sh", "-c", f"kill $(cat {d}/pid)"], f"exabgp-{version}")
+
+
+def rich(plain, change):
+    """A speaker whose configuration says more."""
+    def prepared(d):
+        start, add, stop, version = plain(d)
+        add = change(d, add) or add
+        return start, add, stop, version + "-rich"
+    return prepared
+
+
+def replace(path, *pairs):
+    text = open(path).read()
+    for old, new in pairs:
+        if old not in text: raise RuntimeError(f"{path}: no {old}")
+        text = text.replace(old, new)
+    write(path, text)
+
+
+def bird_more(d, add):
+    more = '''filter { bgp_community.add((65000,100)); bgp_ext_community.add((rt,65000,100)); bgp_large_community.add((65000,1,2));
+    bgp_med = 7; bgp_origin = ORIGIN_INCOMPLETE; bgp_path.prepend(4200000000); accept; }'''
+    replace(f"{d}/c", ("graceful restart yes;", "graceful restart yes; long lived graceful restart yes; enable extended messages yes;\n  local role provider; advertise hostname yes;"),
+            ("export all; next hop self;", f"export {more}; next hop self; add paths on; extended next hop on;"),
+            ("export all; next hop address", f"export {more}; add paths on; next hop address"))
+
+
+def frr_more(d, add):
+    replace(f"{d}/c", (f" neighbor {PEER} passive\n", f''' neighbor {PEER} passive
+ neighbor {PEER} capability extended-nexthop
+ neighbor {PEER} capability dynamic
+ neighbor {PEER} local-role provider
+ bgp long-lived-graceful-restart stale-time 3600
+'''), (f"  network {V4}\n", f"  network {V4}\n  neighbor {PEER} addpath-tx-all-paths\n  neighbor {PEER} route-map HOP out\n"),
+            (" set ipv6 next-hop global fd99::1\n", ''' set ipv6 next-hop global fd99::1
+ set community 65000:100 no-export
+ set extcommunity rt 65000:100
+ set large-community 65000:1:2
+ set metric 7
+ set origin incomplete
+ set as-path prepend 4200000000
+ set aggregator as 65000 10.99.0.1
+ set atomic-aggregate
+'''))
+
+
+def gobgp_more(d, add):
+    replace(f"{d}/c", (" [neighbors.graceful-restart.config]\n", " [neighbors.add-paths.config]\n  receive = true\n  send-max = 4\n"
+                       " [neighbors.graceful-restart.config]\n  long-lived-enabled = true\n  notification-enabled = true\n"),
+            ("  [neighbors.afi-safis.mp-graceful-restart.config]\n   enabled = true\n",
+             "  [neighbors.afi-safis.mp-graceful-restart.config]\n   enabled = true\n"
+             "  [neighbors.afi-safis.long-lived-graceful-restart.config]\n   enabled = true\n   restart-time = 3600\n"))
+    extra = ["origin", "egp", "med", "7", "community", "65000:100", "large-community", "65000:1:2", "aigp", "metric", "10",
+             "aspath", "65010,4200000000", "rt", "65000:100"]
+    return [command + extra for command in add]
+
+
 # Why our encoding of the same message has other bytes: the directive `decode-only`.
 DIFFERS = {
     ("bird", "update-ipv6"): "MP_REACH_NLRI has the extended length",
@@ -141,10 +229,15 @@ DIFFERS = {
     ("frr", "update-ipv4"): "AS_PATH has the extended length",
     ("frr", "update-ipv6"): "MP_REACH_NLRI and AS_PATH have the extended length",
     ("gobgp", "update-ipv6"): "MP_REACH_NLRI stands after the other attributes",
+    ("gobgp-rich", "update-ipv4"): "AIGP is discarded",
+    ("exabgp", "open"): "every capability is a parameter of its own",
+    ("exabgp", "update-ipv6"): "MP_REACH_NLRI stands after the other attributes",
+    ("exabgp", "end-of-rib-ipv6"): "MP_UNREACH_NLRI has the extended length",
     ("openbgpd", "update-ipv6"): "MP_REACH_NLRI stands after the other attributes and has the extended length",
 }
 
-SPEAKERS = {"bird": bird, "frr": frr, "gobgp": gobgp, "openbgpd": openbgpd}
+SPEAKERS = {"bird": bird, "frr": frr, "gobgp": gobgp, "openbgpd": openbgpd, "exabgp": exabgp,
+            "bird-rich": rich(bird, bird_more), "frr-rich": rich(frr, frr_more), "gobgp-rich": rich(gobgp, gobgp_more)}
 
 
 def namespaces_up():
@@ -223,7 +316,9 @@ V6_WIRE = "fd00001002440001", "fd00001002440002"
 def save(folder, version, name, messages, what=None):
     lines = [f"# {what or f'Sent by {version} to a peer that says OPEN and KEEPALIVE only'}",
              f"# origin: tools/capture.py, {datetime.date.today().isoformat()}"]
-    reasons = [DIFFERS[key] for key in ((version.split("-")[0], kind(m)) for m in messages) if key in DIFFERS]
+    speaker = version.split("-")[0]
+    keys = [(s, kind(m)) for m in messages for s in {speaker, speaker + "-rich" * version.endswith("-rich")}]
+    reasons = list(dict.fromkeys(DIFFERS[key] for key in keys if key in DIFFERS))
     if reasons: lines.append("# decode-only: " + "; ".join(reasons))
     for m in messages:
         lines.append("")

@@ -29,6 +29,7 @@ package struct ImportPolicy: Sendable, Hashable {
     package func verdict(on attributes: PathAttributes, from peer: RIBPeer) -> RejectReason {
         if peer.importMode == .none { return .importNone }
         if attributes.containsAS(localAS) > Int(peer.allowOwnAS) { return .asLoop }
+        if attributes.containsASSet { return .asSet }
         if peer.isExternal {
             let verdict = peer.verdict(on: attributes)
             guard verdict == .none else { return verdict }
