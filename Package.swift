@@ -66,6 +66,7 @@ let package = Package(
         core("RIB", ["BGPWire", "NetTypes"]),
         core("BGPSpeaker", ["BGPSession", "RIB", "BGPWire", "NetTypes"]),
         core("FIB", ["NetTypes"]),
+        core("NeighborDiscovery", ["NetTypes"]),
         core("PodWiring", ["NetTypes"]),
         core("IPAM", ["NetTypes"]),
 
@@ -80,8 +81,8 @@ let package = Package(
         edge(
             "NodeAgent",
             [
-                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring", "DispatchIO", "Netlink",
-                "ControlAPI",
+                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NeighborDiscovery", "NetTypes", "PodWiring",
+                "DispatchIO", "Netlink", "ControlAPI",
                 "CYAML", "COpenSSL", "CLinux", logging,
             ]),
 
@@ -99,6 +100,7 @@ let package = Package(
         tests("BGPSpeakerTests", ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "NetTypes"]),
         tests("DispatchIOTests", ["DispatchIO", "NetTypes"]),
         tests("FIBTests", ["FIB", "NetTypes"]),
+        tests("NeighborDiscoveryTests", ["NeighborDiscovery", "NetTypes"]),
         tests("PodWiringTests", ["PodWiring", "NetTypes"]),
         tests("IPAMTests", ["IPAM", "NetTypes"]),
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
@@ -112,7 +114,7 @@ let package = Package(
         tests(
             "NodeAgentTests",
             [
-                "NodeAgent", "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "PodWiring", "DispatchIO", "NetTypes",
+                "NodeAgent", "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "PodWiring", "DispatchIO", "NetTypes",
                 "CLinux", "TestKit", logging,
             ]),
         tests("TidyTests", ["TestKit"]),

@@ -53,11 +53,12 @@ package final class FRRRouter: Router {
         ]
         for neighbor in own.neighbors {
             lines += [
-                " neighbor \(neighbor.address) remote-as \(neighbor.asn)",
+                " neighbor \(neighbor.address)\(neighbor.isUnnumbered ? " interface" : "") remote-as \(neighbor.asn)",
                 " neighbor \(neighbor.address) description \(neighbor.name)",
                 " neighbor \(neighbor.address) timers \(own.holdTime / 3) \(own.holdTime)",
                 " neighbor \(neighbor.address) timers connect 1",
             ]
+            if neighbor.extendsNextHop { lines.append(" neighbor \(neighbor.address) capability extended-nexthop") }
             lines += neighbor.options.map { " neighbor \(neighbor.address) \($0)" }
             if neighbor.passive { lines.append(" neighbor \(neighbor.address) passive") }
         }

@@ -26,6 +26,8 @@ package struct Negotiated: Sendable, Hashable {
     package var sendHoldTime: Duration?
     /// Both sides mark the begin and the end of a refresh (RFC 7313).
     package var enhancedRouteRefresh = false
+    /// Families whose prefixes may have IPv6 next hops, both ways: IPv4 or none (RFC 8950).
+    package var extendedNextHop: FamilySet = []
 
     /// How UPDATEs of this session are read and written.
     package var decodeContext: DecodeContext {

@@ -13,6 +13,7 @@ extension PeerConfiguration {
     func open(_ restart: RestartState) -> Open {
         var capabilities = families.families.map { Capability.multiprotocol($0) }
         capabilities += [.routeRefresh, .enhancedRouteRefresh, .extendedMessage]
+        if extendedNextHop, families.contains(.ipv4) { capabilities.append(.extendedNextHop([.ipv4OverIPv6])) }
         if let gracefulRestart { capabilities.append(.gracefulRestart(capability(gracefulRestart, restart))) }
         capabilities.append(.fourOctetAS(localAS))
         if let hostName { capabilities.append(.hostName(HostName(hostName))) }
@@ -60,6 +61,9 @@ extension Negotiated {
             sendHoldTime: configuration.sendHoldTime(hold),
             enhancedRouteRefresh: sent.contains(.enhancedRouteRefresh)
                 && theirs.capabilities.contains(.enhancedRouteRefresh))
+        if families.contains(.ipv4), sent.offersIPv4OverIPv6, theirs.capabilities.offersIPv4OverIPv6 {
+            extendedNextHop = .ipv4
+        }
     }
 
     /// A third of the hold time, or less when so configured; one second at least, zero without a hold time.
@@ -78,6 +82,13 @@ extension Negotiated {
             throw .identifier("BGP identifier \(open.routerID) is our own")
         }
         guard open.holdTime == 0 || open.holdTime >= 3 else { throw .holdTime(open.holdTime) }
+    }
+}
+
+extension [Capability] {
+    /// Whether IPv4 prefixes with IPv6 next hops are understood (RFC 8950 section 4).
+    fileprivate var offersIPv4OverIPv6: Bool {
+        contains { if case .extendedNextHop(let families) = $0 { families.contains(.ipv4OverIPv6) } else { false } }
     }
 }
 

@@ -95,6 +95,8 @@ package struct Speaker: ~Copyable {
         resume(id, negotiated, at: now)
         guard var record = peers[id] else { return }
         record.session = Session(negotiated: negotiated, addresses: addresses, owesEndOfRIB: negotiated.families)
+        // The address of a peer that was found, and not configured, breaks ties like any other.
+        if let remote = addresses.remote { record.peer.address = remote }
         peers[id] = record
         rib.setPeer(id, record.peer.ribPeer(routerID: negotiated.peerRouterID))
         rib.startExport(to: id, exportPolicy(record.peer, negotiated, addresses))
@@ -129,8 +131,9 @@ package struct Speaker: ~Copyable {
             families: negotiated.families,
             clusterID: rib.policy.clusterID, isClient: peer.isClient)
         policy.gracefulShutdown = farewell == .announced
-        policy.ipv4NextHop = addresses.ipv4
-        policy.ipv6NextHop = addresses.ipv6
+        policy.ipv4NextHop = addresses.nextHop(.ipv4, negotiated)
+        policy.ipv6NextHop = addresses.nextHop(.ipv6, negotiated)
+        policy.extendedNextHop = negotiated.extendedNextHop
         policy.ipv6LinkLocal = addresses.ipv6LinkLocal
         return policy
     }
@@ -308,14 +311,12 @@ package struct Speaker: ~Copyable {
     package func summaries(_ id: PeerID) -> [FamilySummary] {
         guard let record = peers[id], let session = record.session else { return [] }
         return session.negotiated.families.families.map { family in
-            let nextHop = family == .ipv4 ? session.addresses.ipv4 : session.addresses.ipv6
-            return FamilySummary(
+            FamilySummary(
                 family: family, paths: rib.counts(id, family), advertised: rib.advertisedCount(id, family),
                 pending: rib.pendingCount(family, for: id),
                 endOfRIBReceived: session.endOfRIBReceived.contains(family),
                 endOfRIBSent: !session.owesEndOfRIB.contains(family),
-                obstacle: nextHop == nil
-                    ? "the session's interface has no \(family) address of ours to announce as next hop" : nil)
+                obstacle: session.addresses.obstacle(family, session.negotiated))
         }
     }
 }

@@ -95,6 +95,7 @@ extension Capability {
             _ = try value.byte(body)
             self = .multiprotocol(afi: afi, safi: try value.byte(body))
         case 2: self = .routeRefresh
+        case 5: self = .extendedNextHop(try ExtendedNextHop.list(&value, body))
         case 6: self = .extendedMessage
         case 64: self = .gracefulRestart(try GracefulRestart(&value, body))
         case 65: self = .fourOctetAS(ASNumber(rawValue: try value.integer(UInt32.self, body)))
@@ -122,6 +123,7 @@ extension Capability {
         switch self {
         case .multiprotocol: 1
         case .routeRefresh: 2
+        case .extendedNextHop: 5
         case .extendedMessage: 6
         case .gracefulRestart: 64
         case .fourOctetAS: 65
@@ -138,6 +140,7 @@ extension Capability {
             value.integer(afi)
             value.byte(0)
             value.byte(safi)
+        case .extendedNextHop(let families): for family in families.prefix(42) { family.encode(into: &value) }
         case .gracefulRestart(let restart): restart.encode(into: &value)
         case .fourOctetAS(let number): value.integer(number.rawValue)
         case .routeRefresh, .extendedMessage, .enhancedRouteRefresh: break

@@ -169,7 +169,8 @@ private struct RewriteCache {
         }
         let attributes = context.attributes[handle: best.attributes]
         let source = best.peer == .local ? nil : context.peer(best.peer) ?? .unknown
-        let rewrite = policy.rewrite(attributes.summary, source: source, family: family)
+        var rewrite = policy.rewrite(attributes.summary, source: source, family: family)
+        if var known = rewrite { rewrite = policy.mendNextHop(of: &known, attributes, family) ? known : nil }
         let result = rewrite.map { context.attributes.intern(attributes.rewritten($0)) }
         known[key] = .some(result)
         last = (key, result)

@@ -48,6 +48,9 @@ package final class TCPKey: CustomReflectable {
     }
 
     private static let pageSize = 4096
+    /// TCP_MD5SIG_EXT and TCP_MD5SIG_FLAG_PREFIX of linux/tcp.h.
+    private static let extendedOption: CInt = 32
+    private static let hasPrefixLength: UInt8 = 1
 
     private let page: UnsafeMutableRawBufferPointer
     /// In the page: what the kernel wants, with the password.
@@ -115,29 +118,35 @@ package final class TCPKey: CustomReflectable {
         return length
     }
 
-    /// Signs and checks what `fd` exchanges with `peer`, or what a listening `fd` will; replaces an earlier key.
-    func set(on fd: CInt, for peer: IPAddress) throws(SystemError) {
-        try Self.set(signature, on: fd, for: peer)
+    /// Signs and checks what `fd` exchanges with `peers`, or what a listening `fd` will; replaces an earlier key.
+    func set(on fd: CInt, for peers: Prefix) throws(SystemError) {
+        try Self.set(signature, on: fd, for: peers)
     }
 
-    /// Takes the key for `peer` away from `fd`; fine when it has none.
-    static func remove(from fd: CInt, for peer: IPAddress) throws(SystemError) {
+    /// Takes the key for `peers` away from `fd`; fine when it has none.
+    static func remove(from fd: CInt, for peers: Prefix) throws(SystemError) {
         var none = tcp_md5sig()
         do throws(SystemError) {
-            try set(&none, on: fd, for: peer)
+            try set(&none, on: fd, for: peers)
         } catch {
             if error.code != ENOENT { throw error }
         }
     }
 
     private static func set(
-        _ signature: UnsafeMutablePointer<tcp_md5sig>, on fd: CInt, for peer: IPAddress
+        _ signature: UnsafeMutablePointer<tcp_md5sig>, on fd: CInt, for peers: Prefix
     ) throws(SystemError) {
         withUnsafeMutableBytes(of: &signature.pointee.tcpm_addr) { target in
-            TCPSocket.sockaddrBytes(of: peer, on: fd) { target.copyBytes(from: $0) }
+            TCPSocket.sockaddrBytes(of: peers.address, on: fd) { target.copyBytes(from: $0) }
         }
-        _ = try check("set the TCP MD5 key for \(peer)") {
-            setsockopt(fd, CInt(IPPROTO_TCP), TCP_MD5SIG, signature, socklen_t(MemoryLayout<tcp_md5sig>.size))
+        // The plain option is for one address; the extended one takes a length, which is that of the family also where
+        // an IPv6 socket knows IPv4 peers by mapped addresses.
+        signature.pointee.tcpm_flags = peers.isHost ? 0 : Self.hasPrefixLength
+        signature.pointee.tcpm_prefixlen = peers.isHost ? 0 : peers.length
+        _ = try check("set the TCP MD5 key for \(peers.isHost ? peers.address.description : peers.description)") {
+            setsockopt(
+                fd, CInt(IPPROTO_TCP), peers.isHost ? TCP_MD5SIG : Self.extendedOption, signature,
+                socklen_t(MemoryLayout<tcp_md5sig>.size))
         }
     }
 }

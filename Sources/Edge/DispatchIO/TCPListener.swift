@@ -47,8 +47,13 @@ package final class TCPListener {
 
     /// From now on `peer` must sign with this key (RFC 2385), or is not heard; nil: must not sign.
     package func setKey(_ key: TCPKey?, for peer: IPAddress) throws(SystemError) {
-        guard !isCancelled, reaches(peer) else { return }
-        if let key { try TCPSocket.setKey(key, on: fd, for: peer) } else { try TCPKey.remove(from: fd, for: peer) }
+        try setKey(key, for: Prefix(host: peer))
+    }
+
+    /// As above for all addresses of a prefix; a longer prefix that has a key of its own goes first.
+    package func setKey(_ key: TCPKey?, for peers: Prefix) throws(SystemError) {
+        guard !isCancelled, reaches(peers.address) else { return }
+        if let key { try key.set(on: fd, for: peers) } else { try TCPKey.remove(from: fd, for: peers) }
     }
 
     /// Calls that arrive with a lower TTL or hop limit are not even answered (RFC 5082); 0: all are.

@@ -20,7 +20,7 @@ extension Configuration.PeerSettings {
             case .none: .none
             }
         return SpeakerPeer(
-            name: name, address: address, asNumber: asn, isExternal: !isInternal(bgp), importMode: imports,
+            name: name, address: address ?? .v6(.any), asNumber: asn, isExternal: !isInternal(bgp), importMode: imports,
             exportMode: exports, isClient: routeReflectorClient, allowOwnAS: allowOwnAS)
     }
 
@@ -30,7 +30,7 @@ extension Configuration.PeerSettings {
     ) -> PeerConfiguration {
         let restart = bgp.gracefulRestart
         return PeerConfiguration(
-            name: name, address: address, remoteAS: asn, localAS: bgp.asn, routerID: routerID,
+            name: name, address: address ?? .v6(.any), remoteAS: asn, localAS: bgp.asn, routerID: routerID,
             holdTime: holdTime(bgp), keepaliveTime: bgp.keepaliveTime,
             sendHoldTime: bgp.sendHoldTime,
             families: families.reduce(into: FamilySet()) { $0.insert(FamilySet($1)) }, passive: passive,

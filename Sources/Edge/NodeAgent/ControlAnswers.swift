@@ -67,9 +67,11 @@ struct ControlAnswers: ControlProvider {
             let status = await peer.loop.status()
             let summaries = await agent.speaker?.summaries(peer.id) ?? []
             let local = await peer.loop.localAddress
-            documents.append(
-                SessionDocument(
-                    peer.settings, bgp, status, summaries, localAddress: local.map(\.description), at: .now))
+            var document = SessionDocument(
+                peer.settings, bgp, status, summaries, localAddress: local.map(\.description), at: .now)
+            if let target = peer.place.target { document.address = target.description }
+            document.waiting = await peer.loop.waiting
+            documents.append(document)
         }
         return documents
     }
@@ -77,7 +79,9 @@ struct ControlAnswers: ControlProvider {
     /// A peer by name or address.
     private func peer(_ name: String) async -> Agent.PeerHandle? {
         let address = IPAddress(name)
-        return await agent.peers.first { $0.settings.name == name || $0.settings.address == address }
+        let peers = await agent.peers
+        return peers.first { $0.settings.name == name || $0.place.target?.description == name }
+            ?? peers.first { address != nil && $0.place.target?.address == address }
     }
 
     private func unknownPeer(_ name: String) async -> ControlReply {

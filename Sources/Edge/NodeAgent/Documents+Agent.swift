@@ -15,7 +15,7 @@ extension SessionDocument {
         let holdTime = negotiated?.holdTime ?? settings.holdTime(bgp)
         let keepaliveTime = negotiated?.keepaliveTime ?? bgp.keepaliveTime ?? holdTime / 3
         self.init(
-            peer: settings.name, address: settings.address.description, asn: settings.asn.rawValue,
+            peer: settings.name, address: settings.location.description, asn: settings.asn.rawValue,
             localASN: bgp.asn.rawValue, external: !settings.isInternal(bgp), state: .init(status),
             sinceSeconds: Int((now - (status.since ?? now)).wholeSeconds),
             uptimeSeconds: status.uptime.map { Int($0.wholeSeconds) },

@@ -23,7 +23,8 @@ extension PeerLoop {
     /// A socket that connects, with the peer's password and options from the first packet on.
     private func openSocket() throws(ConnectFailure) -> CInt {
         let key = try password()
-        let remote = SocketAddress(settings.configuration.address, port: settings.port)
+        guard let target else { throw ConnectFailure(reason: place.waiting ?? "the peer's address is not known") }
+        let remote = SocketAddress(target.address, port: settings.port, scope: target.scope)
         let local = settings.localAddress.map { SocketAddress($0, port: 0) }
         do throws(SystemError) {
             return try TCPSocket.connect(to: remote, from: local, options: settings.options, key: key)
@@ -50,7 +51,7 @@ extension PeerLoop {
             let key = try password()
             do throws(SystemError) {
                 try TCPSocket.apply(settings.options, to: fd)
-                if let key { try TCPSocket.setKey(key, on: fd, for: settings.configuration.address) }
+                if let key, let address = target?.address { try TCPSocket.setKey(key, on: fd, for: address) }
                 return true
             } catch {
                 reason = error.description
@@ -58,17 +59,17 @@ extension PeerLoop {
         } catch {
             reason = error.reason
         }
-        LogLine.refused(address: settings.configuration.address, reason).log(to: logger)
+        LogLine.refused(address: target?.description ?? name, reason).log(to: logger)
         close(fd)
         return false
     }
 
     /// The password file has changed: live connections go on with the new one.
     func changeKey() {
-        guard let key = try? password() else { return }
+        guard let address = target?.address, let key = try? password() else { return }
         for wire in wires.values {
             do throws(SystemError) {
-                try wire.connection.setKey(key, for: settings.configuration.address)
+                try wire.connection.setKey(key, for: address)
             } catch {
                 LogLine.setting("the TCP MD5 key of \(name)", failed: error.description).log(to: logger)
             }

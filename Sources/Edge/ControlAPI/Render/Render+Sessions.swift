@@ -64,6 +64,7 @@ extension Render {
     /// Why a session is down, in words.
     private static func reason(_ session: SessionDocument) -> String {
         guard !session.isEstablished else { return "no families" }
+        if let waiting = session.waiting { return "waiting: \(waiting)" }
         guard let error = session.lastError else {
             guard session.state != .shutDown else { return "shut down on this side" }
             return session.passive ? "waiting for the peer to connect" : ""
@@ -119,6 +120,7 @@ extension Render {
             ? "never was up"
             : "came up \(Printable.count(ups, "time")), went down \(Printable.count(downs, "time"))"
         var facts = [("State", "\(word(session.state)) for \(since); \(history)")]
+        if let waiting = session.waiting { facts.append(("Waiting", waiting)) }
         if let error = session.lastError {
             let codes = [error.code, error.subcode].compactMap { $0.map { String($0) } }.joined(separator: "/")
             let suffix = codes.isEmpty || error.text.hasPrefix("NOTIFICATION") ? "" : " (NOTIFICATION \(codes))"

@@ -54,7 +54,7 @@ package struct Configuration: Sendable, Equatable {
         package var gracefulRestart: GracefulRestartSettings
         /// CLUSTER_ID of a route reflector (RFC 4456); nil: the router id.
         package var clusterID: RouterID?
-        /// Configured neighbours; names and addresses are unique.
+        /// Configured neighbours; names and locations are unique.
         package var peers: [PeerSettings]
     }
 
@@ -72,8 +72,14 @@ package struct Configuration: Sendable, Equatable {
     package struct PeerSettings: Sendable, Equatable {
         /// Letters, digits, `.`, `_`, `-`, `:`; default: the address.
         package var name: String
-        /// The peer's address.
-        package var address: IPAddress
+        /// Where the peer is, or how it is found.
+        package var location: PeerLocation
+        /// The interface that a peer with an address is bound to; nil: any.
+        package var interface: String?
+        /// Peers of one range at a time, 1...10000.
+        package var maxPeers: UInt16 = 100
+        /// Whether IPv6 next hops are offered for IPv4 (RFC 8950); nil: over IPv6 sessions.
+        package var extendedNextHop: Bool?
         /// The peer's AS number; `internal` in the file became our own.
         package var asn: ASNumber
         /// Families offered to the peer, at least one.
@@ -103,6 +109,12 @@ package struct Configuration: Sendable, Equatable {
 
         /// The hold time that we propose to this peer.
         package func holdTime(_ bgp: BGPSettings) -> Duration { holdTime ?? bgp.holdTime }
+
+        /// The configured address; nil: the peer is found otherwise.
+        package var address: IPAddress? { location.address }
+
+        /// Stands for all peers that call from a range.
+        package var isRange: Bool { location.range != nil }
 
         /// Whether the peer is in our own AS.
         package func isInternal(_ bgp: BGPSettings) -> Bool { asn == bgp.asn }
