@@ -187,7 +187,9 @@ actor PeerLoop: Loop {
     private func established(_ connection: ConnectionID, _ negotiated: Negotiated) {
         session = connection
         lastAdvice = nil
-        patience = .seconds(Int64(negotiated.peerGracefulRestart?.restartTime ?? 0))
+        // A capability without families asks for nothing to be kept (RFC 4724 section 3).
+        let restart = negotiated.peerGracefulRestart.flatMap { $0.families.isEmpty ? nil : $0.restartTime }
+        patience = .seconds(Int64(restart ?? 0))
         useSendHoldTime(negotiated.sendHoldTime, of: connection)
         batchesInFlight = 0
         isPaused = false
