@@ -102,34 +102,3 @@ struct PeerPlaceTests {
             topology.sessionAddresses(local, try address("2001:db8:1::1")).ipv6LinkLocal == IPv6Address("fe80::a"))
     }
 }
-
-/// Connections that nobody waits for.
-struct RefusalLogTests {
-    private func second(_ number: Int64) -> Instant { Instant(nanoseconds: number * 1_000_000_000) }
-
-    @Test func `ten thousand calls are five lines and one a minute that counts the rest`() throws {
-        var log = RefusalLog()
-        var lines = 0
-        for call in 0..<10_000 {
-            let now = second(1000 + Int64(call) / 100)
-            if log.note("192.0.2.7", "nobody", at: now) != nil { lines += 1 }
-            if let deadline = log.deadline, deadline <= now { lines += log.summary(at: now) == nil ? 0 : 1 }
-        }
-        #expect(lines == 6)
-        let deadline = try #require(log.deadline)
-        guard case .refusedMany(let count, let last) = log.summary(at: deadline) else {
-            Issue.record("no summary")
-            return
-        }
-        #expect(count > 1000 && last == "192.0.2.7")
-        #expect(log.summary(at: deadline) == nil)
-    }
-
-    @Test func `after a quiet minute single calls are told again`() {
-        var log = RefusalLog()
-        for _ in 0..<5 { #expect(log.note("192.0.2.7", "nobody", at: second(100)) != nil) }
-        #expect(log.note("192.0.2.7", "nobody", at: second(101)) == nil)
-        #expect(log.summary(at: second(161)) != nil)
-        #expect(log.note("192.0.2.7", "nobody", at: second(230)) != nil)
-    }
-}

@@ -82,21 +82,4 @@ extension Agent {
             self.post { $0.accept(fd, remote, isKnown: true) }
         }
     }
-
-    // MARK: refusals
-
-    /// Closes a connection that nobody waits for; a flood of them makes a line a minute.
-    func refuse(_ fd: CInt, _ remote: SocketAddress, _ reason: String) {
-        close(fd)
-        let line = refusals.note(remote.address.description, reason, at: .now)
-        line?.log(to: logger)
-        guard refusals.deadline != nil else { return }
-        let timer =
-            refusalTimer
-            ?? LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.summarizeRefusals() } }
-        refusalTimer = timer
-        timer.arm(refusals.deadline, at: .now)
-    }
-
-    private func summarizeRefusals() { refusals.summary(at: .now)?.log(to: logger) }
 }

@@ -52,6 +52,8 @@ package actor Agent: Loop {
     /// By the name of the peer, or of the entry with a range.
     var passwords: [String: PasswordWatch] = [:]
     var passwordTimer: LoopTimer?
+    /// Who was refused lately.
+    var refusals = LogLimiter<IPAddress>()
     private var sweeper: PodSweeper?
     /// Looks for the neighbours of unnumbered peers.
     var discovery: DiscoveryLoop?
@@ -59,8 +61,6 @@ package actor Agent: Loop {
     /// Peers of a range that are being made, by name.
     var arriving: Set<String> = []
     var arrivalTimer: LoopTimer?
-    var refusals = RefusalLog()
-    var refusalTimer: LoopTimer?
     private var restart = RestartState()
 
     package init(_ configuration: Configuration, logger: Logger) {
@@ -91,8 +91,8 @@ package actor Agent: Loop {
     package func stop(reason: String) async {
         LogLine.stopping(reason).log(to: logger)
         for peer in peers { history.note(peer.settings.name, .agent, "martletd stops: \(reason)") }
-        for timer in [passwordTimer, arrivalTimer, refusalTimer] { timer?.cancel() }
-        (passwordTimer, arrivalTimer, refusalTimer) = (nil, nil, nil)
+        for timer in [passwordTimer, arrivalTimer] { timer?.cancel() }
+        (passwordTimer, arrivalTimer) = (nil, nil)
         await discovery?.stop()
         listener?.cancel()
         listener = nil

@@ -12,7 +12,8 @@ enum LogLine {
     case listening(String)
     case cannotListen(String, String)
     case refused(address: String, String)
-    case refusedMany(Int, last: String)
+    /// Lines that would have said the same again.
+    case leftOut(String, Int)
     case peerState(peer: String, from: String, to: String, reason: String)
     case peerUp(peer: String, families: String, holdTime: Duration, restarted: Bool)
     case peerAdvice(peer: String, String)
@@ -71,8 +72,8 @@ enum LogLine {
             )
         case .refused(let address, let reason):
             (.notice, "connection refused", [("address", address), ("reason", reason)])
-        case .refusedMany(let count, let last):
-            (.notice, "more connections refused", [("count", "\(count)"), ("last", last)])
+        case .leftOut(let message, let count):
+            (.notice, "lines like the last one were left out", [("of", message), ("count", "\(count)")])
         case .setting(let name, let reason): (.warning, "cannot set \(name)", [("reason", reason)])
         case .reloaded(let added, let removed, let changed):
             (
