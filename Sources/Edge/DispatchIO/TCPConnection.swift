@@ -97,6 +97,11 @@ package final class TCPConnection: @unchecked Sendable {
         try TCPSocket.setKey(key, on: fd, for: peer)
     }
 
+    /// Hands out the descriptor for keys, while it is open.
+    func withDescriptor(_ body: (CInt) throws(SystemError) -> Void) throws(SystemError) {
+        if !isCancelled { try body(fd) }
+    }
+
     /// How long sent octets may stay unacknowledged before the connection ends; nil: as long as the kernel tries.
     ///
     /// Not while octets queue up here: the kernel would also end a connection whose peer answers but does not read, and

@@ -14,6 +14,9 @@ package final class TCPKey: CustomReflectable {
         case notAFile
         case empty
         case tooLong
+        /// A file of TCP-AO keys: the line that is none, or that repeats an identifier.
+        case badLine(Int)
+        case takenID(Int)
 
         package var description: String {
             switch self {
@@ -21,6 +24,9 @@ package final class TCPKey: CustomReflectable {
             case .notAFile: "is not a regular file"
             case .empty: "is empty; write the password into it"
             case .tooLong: "has more than \(TCPKey.lengths.upperBound) octets; TCP MD5 takes no longer password"
+            case .badLine(let line):
+                "has no key in line \(line); write ID SECRET, or SENDID/RECEIVEID SECRET, with numbers up to 255"
+            case .takenID(let line): "has an identifier in line \(line) that another key has, or over 16 keys"
             }
         }
     }
@@ -79,6 +85,11 @@ package final class TCPKey: CustomReflectable {
 
     package var customMirror: Mirror { Mirror(self, children: []) }
 
+    /// A page for secrets.
+    static func makeBuffer() throws(SystemError) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(start: try makePage(), count: pageSize)
+    }
+
     private static func makePage() throws(SystemError) -> UnsafeMutableRawPointer {
         let address = mmap(nil, pageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         guard let address, address != MAP_FAILED else { throw SystemError("mmap") }
@@ -88,13 +99,14 @@ package final class TCPKey: CustomReflectable {
         return address
     }
 
-    private static func wipe(_ page: UnsafeMutableRawBufferPointer) {
+    static func wipe(_ page: UnsafeMutableRawBufferPointer) {
         guard let address = page.baseAddress else { return }
         explicit_bzero(address, page.count)
         munmap(address, page.count)
     }
 
-    private static func read(_ path: String, into target: UnsafeMutableRawBufferPointer) throws(Problem) -> Int {
+    /// The file's octets, as many as there is room for.
+    static func readOctets(_ path: String, into target: UnsafeMutableRawBufferPointer) throws(Problem) -> Int {
         // Not blocking: opening a pipe would otherwise wait for its writer.
         let fd = clinux_open(path, O_RDONLY | O_NONBLOCK, 0)
         guard fd >= 0 else { throw .unreadable(SystemError("open")) }
@@ -111,6 +123,11 @@ package final class TCPKey: CustomReflectable {
             guard count > 0 else { throw .unreadable(SystemError("read")) }
             length += count
         }
+        return length
+    }
+
+    private static func read(_ path: String, into target: UnsafeMutableRawBufferPointer) throws(Problem) -> Int {
+        var length = try readOctets(path, into: target)
         if length > 0, target[length - 1] == UInt8(ascii: "\n") { length -= 1 }
         if length > 0, target[length - 1] == UInt8(ascii: "\r") { length -= 1 }
         guard length > 0 else { throw .empty }

@@ -56,6 +56,13 @@ package final class TCPListener {
         if let key { try key.set(on: fd, for: peers) } else { try TCPKey.remove(from: fd, for: peers) }
     }
 
+    /// Hands out the descriptor for keys, if peers of that family can call it.
+    func withDescriptor(
+        for peers: Prefix, _ body: (CInt) throws(SystemError) -> Void
+    ) throws(SystemError) {
+        if !isCancelled, reaches(peers.address) { try body(fd) }
+    }
+
     /// Calls that arrive with a lower TTL or hop limit are not even answered (RFC 5082); 0: all are.
     package func setMinimumHopLimit(_ limit: UInt8) throws(SystemError) {
         guard !isCancelled else { return }

@@ -8,6 +8,8 @@ struct PasswordWatch {
     var stamp: TCPKey.Stamp?
     /// Whose calls must be signed with it.
     var reach: Prefix
+    /// The keys that the listener was given, where they are keys of TCP-AO.
+    var keys: [TCPAOKeys.Identifiers] = []
     /// Why it gives no key; nil: its key is in use.
     var problem: String?
 }
@@ -20,7 +22,7 @@ extension Agent {
     /// A password file and who is called with it: one peer, or all that may call from a range.
     private struct KeyHolder {
         let name: String
-        let file: String
+        let source: TCPSecret.Source
         let reach: Prefix
         let loops: [PeerLoop]
     }
@@ -28,13 +30,13 @@ extension Agent {
     /// Those whose place is known: only they can be called or call.
     private var keyHolders: [KeyHolder] {
         let single = peers.filter { $0.template == nil }.compactMap { peer -> KeyHolder? in
-            guard let file = peer.settings.passwordFile, let address = peer.place.target?.address else { return nil }
-            return KeyHolder(name: peer.settings.name, file: file, reach: Prefix(host: address), loops: [peer.loop])
+            guard let source = peer.settings.secret, let address = peer.place.target?.address else { return nil }
+            return KeyHolder(name: peer.settings.name, source: source, reach: Prefix(host: address), loops: [peer.loop])
         }
         let ranges = configuration.bgp.peers.compactMap { entry -> KeyHolder? in
-            guard let file = entry.passwordFile, let range = entry.location.range else { return nil }
+            guard let source = entry.secret, let range = entry.location.range else { return nil }
             let loops = peers.filter { $0.template == entry }.map(\.loop)
-            return KeyHolder(name: entry.name, file: file, reach: range, loops: loops)
+            return KeyHolder(name: entry.name, source: source, reach: range, loops: loops)
         }
         return single + ranges
     }
@@ -46,10 +48,10 @@ extension Agent {
             let holder = holders.first { $0.name == name }
             if holder?.reach == watch.reach { continue }
             passwords[name] = nil
-            if !holders.contains(where: { $0.reach == watch.reach }) { forgetKey(watch.reach) }
+            if !holders.contains(where: { $0.reach == watch.reach }) { forgetKey(watch) }
         }
         for holder in holders { readPassword(holder) }
-        guard configuration.bgp.peers.contains(where: { $0.passwordFile != nil }) else {
+        guard configuration.bgp.peers.contains(where: { $0.secret != nil }) else {
             passwordTimer?.arm(nil, at: .now)
             return
         }
@@ -64,25 +66,30 @@ extension Agent {
     /// gives none: a session without password is never the answer.
     private func readPassword(_ holder: KeyHolder) {
         // Before the key is read: a change in between is then seen next time.
-        let stamp = TCPKey.Stamp(file: holder.file)
+        let file = holder.source.file
+        let stamp = TCPKey.Stamp(file: file)
         let known = passwords[holder.name]
         if let known, known.stamp == stamp { return }
-        let problem = useKey(of: holder, isNew: known == nil)
-        if let problem, problem != known?.problem {
-            LogLine.password(peer: holder.name, file: holder.file, problem).log(to: logger)
+        var watch = PasswordWatch(stamp: stamp, reach: holder.reach, keys: known?.keys ?? [])
+        watch.problem = useKey(of: holder, &watch.keys, isNew: known == nil)
+        if let problem = watch.problem, problem != known?.problem {
+            LogLine.password(peer: holder.name, file: file, problem).log(to: logger)
         }
         if stamp?.isReadableByOthers == true, known?.stamp?.isReadableByOthers != true {
-            LogLine.password(peer: holder.name, file: holder.file, "every user can read it").log(to: logger)
+            LogLine.password(peer: holder.name, file: file, "every user can read it").log(to: logger)
         }
-        passwords[holder.name] = PasswordWatch(stamp: stamp, reach: holder.reach, problem: problem)
+        passwords[holder.name] = watch
     }
 
     /// What went wrong, in words.
-    private func useKey(of holder: KeyHolder, isNew: Bool) -> String? {
+    private func useKey(
+        of holder: KeyHolder, _ keys: inout [TCPAOKeys.Identifiers], isNew: Bool
+    ) -> String? {
         do throws(TCPKey.Problem) {
-            let key = try TCPKey(file: holder.file)
+            let secret = try TCPSecret(holder.source)
             do throws(SystemError) {
-                try listener?.setKey(key, for: holder.reach)
+                try listener?.setSecret(secret, for: holder.reach, replacing: keys)
+                keys = secret.identifiers
             } catch {
                 return error.description
             }
@@ -91,17 +98,17 @@ extension Agent {
         }
         if !isNew {
             for loop in holder.loops { loop.post { $0.changeKey() } }
-            LogLine.passwordChanged(peer: holder.name, file: holder.file).log(to: logger)
+            LogLine.passwordChanged(peer: holder.name, file: holder.source.file).log(to: logger)
         }
         return nil
     }
 
     /// Nobody is there any more: these addresses may call as they like, and are refused.
-    private func forgetKey(_ reach: Prefix) {
+    private func forgetKey(_ watch: PasswordWatch) {
         do throws(SystemError) {
-            try listener?.setKey(nil, for: reach)
+            try listener?.setSecret(nil, for: watch.reach, replacing: watch.keys)
         } catch {
-            LogLine.setting("the listener's TCP MD5 keys", failed: error.description).log(to: logger)
+            LogLine.setting("the listener's TCP keys", failed: error.description).log(to: logger)
         }
     }
 

@@ -273,7 +273,7 @@ package actor Agent: Loop {
             id: id,
             settings: .init(
                 configuration: session, port: settings.port, localAddress: settings.localAddress,
-                options: settings.tcpOptions(configuration.bgp), passwordFile: settings.passwordFile,
+                options: settings.tcpOptions(configuration.bgp), secret: settings.secret,
                 prefixLimit: settings.prefixLimit, place: place, extendedNextHop: settings.extendedNextHop),
             restart: restart, seed: .random(in: .min ... .max), speaker: speaker, logger: logger,
             history: history)

@@ -76,7 +76,8 @@ extension PeerLoop {
     private func advice(at now: Instant) -> String? {
         guard session == nil, let address = target?.address, let counters = TCPCounters.read() else { return nil }
         return SilenceWatch.advice(
-            silence.rise(to: counters, at: now), hasPassword: settings.passwordFile != nil, options: settings.options,
+            silence.rise(to: counters, at: now), hasPassword: settings.secret.map { $0.algorithm == nil } ?? false,
+            options: settings.options,
             isOnLink: address.needsScope || LocalLinks.reach(address))
     }
 }

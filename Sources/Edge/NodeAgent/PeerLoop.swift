@@ -21,6 +21,8 @@ actor PeerLoop: Loop {
     var place: PeerPlace
     /// Sessions may be opened: `start` was called and `stop` was not.
     var isStarted = false
+    /// The keys that connections have, where they are keys and not a password.
+    var keysInUse: [TCPAOKeys.Identifiers] = []
     /// Since when there is no session.
     var idleSince = Instant.now
     /// How long the peer's routes are kept after the session that was lost.
@@ -52,8 +54,8 @@ actor PeerLoop: Loop {
         var port: UInt16
         var localAddress: IPAddress?
         var options = TCPOptions()
-        /// The file with the TCP MD5 password; nil: the session has none.
-        var passwordFile: String?
+        /// What signs the segments; nil: nothing does.
+        var secret: TCPSecret.Source?
         var prefixLimit: Configuration.PrefixLimit?
         /// Where the peer is at the start; nil: at its configured address.
         var place: PeerPlace?

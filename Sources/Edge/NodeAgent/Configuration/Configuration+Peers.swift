@@ -47,6 +47,7 @@ extension Configuration {
         let local = section.value("localAddress", ConfigurationValue.addressWords, ConfigurationValue.address)
         peer.localAddress = local?.value
         peer.passwordFile = passwordFile(&section, inspect: context.inspect)
+        readTCPAO(&section, into: &peer, inspect: context.inspectKeys)
         peer.reach = reach(&section)
         if let mark { checkAddresses(peer, mark, local?.mark, context, section.problems) }
         checkTimers(peer, passive?.mark ?? (peer.isRange ? mark : nil), holdTime?.mark, context, section.problems)

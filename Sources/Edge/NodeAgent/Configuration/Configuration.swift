@@ -1,3 +1,4 @@
+import DispatchIO
 import NetTypes
 
 /// What `martletd.yaml` says, with every default filled in: plain values that two loads of the same text give alike.
@@ -94,6 +95,8 @@ package struct Configuration: Sendable, Equatable {
         package var localAddress: IPAddress?
         /// Absolute path of the file with the TCP MD5 password (RFC 2385); nil: the session has none.
         package var passwordFile: String?
+        /// Keys of TCP-AO (RFC 5925) in place of a password; nil: the session has none.
+        package var tcpAO: TCPSecret.Source?
         /// How far away the peer may be.
         package var reach: Reach = .byKind
         /// What is taken from the peer.
