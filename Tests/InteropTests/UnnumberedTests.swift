@@ -13,6 +13,7 @@ extension Interop {
         private func peer(_ interface: String, asn: UInt32) -> MartletPeer {
             var peer = MartletPeer(name: "on-\(interface)", address: "on-\(interface)", asn: asn)
             peer.location = "interface: \(interface)"
+            peer.asnText = "external"
             return peer
         }
 

@@ -28,6 +28,8 @@ package struct Negotiated: Sendable, Hashable {
     package var enhancedRouteRefresh = false
     /// Families whose prefixes may have IPv6 next hops, both ways: IPv4 or none (RFC 8950).
     package var extendedNextHop: FamilySet = []
+    /// What the peer says of stale routes that are kept for long; nil unless both sides know of them (RFC 9494).
+    package var peerLongLived: LongLivedGracefulRestart?
 
     /// How UPDATEs of this session are read and written.
     package var decodeContext: DecodeContext {

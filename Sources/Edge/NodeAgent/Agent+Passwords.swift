@@ -8,6 +8,8 @@ struct PasswordWatch {
     var stamp: TCPKey.Stamp?
     /// Whose calls must be signed with it.
     var reach: Prefix
+    /// Where it was read.
+    var source: TCPSecret.Source
     /// The keys that the listener was given, where they are keys of TCP-AO.
     var keys: [TCPAOKeys.Identifiers] = []
     /// Why it gives no key; nil: its key is in use.
@@ -46,9 +48,10 @@ extension Agent {
         let holders = keyHolders
         for (name, watch) in passwords {
             let holder = holders.first { $0.name == name }
-            if holder?.reach == watch.reach { continue }
+            if holder?.reach == watch.reach, holder?.source == watch.source { continue }
             passwords[name] = nil
-            if !holders.contains(where: { $0.reach == watch.reach }) { forgetKey(watch) }
+            let isTaken = holders.contains { $0.reach == watch.reach && $0.source.algorithm == watch.source.algorithm }
+            if !isTaken { forgetKey(watch) }
         }
         for holder in holders { readPassword(holder) }
         guard configuration.bgp.peers.contains(where: { $0.secret != nil }) else {
@@ -70,7 +73,7 @@ extension Agent {
         let stamp = TCPKey.Stamp(file: file)
         let known = passwords[holder.name]
         if let known, known.stamp == stamp { return }
-        var watch = PasswordWatch(stamp: stamp, reach: holder.reach, keys: known?.keys ?? [])
+        var watch = PasswordWatch(stamp: stamp, reach: holder.reach, source: holder.source, keys: known?.keys ?? [])
         watch.problem = useKey(of: holder, &watch.keys, isNew: known == nil)
         if let problem = watch.problem, problem != known?.problem {
             LogLine.password(peer: holder.name, file: file, problem).log(to: logger)

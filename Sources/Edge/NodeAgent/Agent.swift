@@ -22,7 +22,7 @@ package actor Agent: Loop {
 
     /// A running peer.
     struct PeerHandle {
-        let settings: Configuration.PeerSettings
+        var settings: Configuration.PeerSettings
         let id: PeerID
         let loop: PeerLoop
         /// Where it is, as the loop was told.
@@ -39,6 +39,8 @@ package actor Agent: Loop {
     private(set) var configuration: Configuration
     private(set) var routerID = RouterID(rawValue: 0)
     var peers: [PeerHandle] = []
+    /// Sessions that operators shut down at run time, by the peers' names.
+    var operatorShutdowns: [String: Configuration.Shutdown] = [:]
     private(set) var kernel: KernelLoop?
     private(set) var speaker: SpeakerLoop?
     private(set) var topology = Topology()
@@ -61,7 +63,7 @@ package actor Agent: Loop {
     /// Peers of a range that are being made, by name.
     var arriving: Set<String> = []
     var arrivalTimer: LoopTimer?
-    private var restart = RestartState()
+    private(set) var restart = RestartState()
 
     package init(_ configuration: Configuration, logger: Logger) {
         self.configuration = configuration
@@ -231,6 +233,7 @@ package actor Agent: Loop {
 
     private func topologyChanged(_ topology: Topology) {
         let mtu = self.topology.uplinkMTU
+        callPeers(self.topology, topology)
         self.topology = topology
         speaker?.post { $0.setTopology(topology) }
         discovery?.post { $0.setTopology(topology) }
@@ -275,15 +278,18 @@ package actor Agent: Loop {
                 configuration: session, port: settings.port, localAddress: settings.localAddress,
                 options: settings.tcpOptions(configuration.bgp), secret: settings.secret,
                 prefixLimit: settings.prefixLimit, place: place, extendedNextHop: settings.extendedNextHop),
-            restart: restart, seed: .random(in: .min ... .max), speaker: speaker, logger: logger,
+            restart: await restartState(), seed: .random(in: .min ... .max), speaker: speaker, logger: logger,
             history: history)
         await speaker.setLoop(loop, for: id)
-        peers.append(PeerHandle(settings: settings, id: id, loop: loop, place: place, template: template))
+        await speaker.setPace(settings.advertisementInterval(configuration.bgp), for: id)
+        let peer = PeerHandle(settings: settings, id: id, loop: loop, place: place, template: template)
+        peers.append(peer)
         readPasswords()
         // What has been found out while this waited for the speaker.
         updatePlaces()
         history.note(settings.name, .agent, "martletd \(Version.martlet) starts the session machine")
-        if drainState.state == .serving { await loop.start() }
+        await loop.prepare()
+        await open(peer)
     }
 
     func stopPeer(_ peer: PeerHandle, _ notification: NotificationMessage) async {
@@ -309,10 +315,18 @@ package actor Agent: Loop {
         configuration = new
         await applyPrefixes()
         startDiscovery()
-        let stay = peers.filter { !sessionWide && new.bgp.peers.contains($0.configured) }
+        let stay = peers.filter { peer in
+            !sessionWide && new.bgp.peers.contains { $0.isSameSession(as: peer.configured) }
+        }
         let go = peers.filter { peer in !stay.contains { $0.id == peer.id } }
         let come = new.bgp.peers.filter { settings in
-            !settings.isRange && !stay.contains { $0.configured == settings }
+            !settings.isRange && !stay.contains { $0.configured.isSameSession(as: settings) }
+        }
+        let names = new.bgp.peers.map(\.name) + stay.map(\.settings.name)
+        operatorShutdowns = operatorShutdowns.filter { names.contains($0.key) }
+        for peer in stay {
+            guard let entry = new.bgp.peers.first(where: { $0.isSameSession(as: peer.configured) }) else { continue }
+            await changeLive(peer, to: entry)
         }
         var changed = 0
         for peer in go {
