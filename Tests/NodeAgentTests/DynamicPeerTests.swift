@@ -29,8 +29,11 @@ struct DynamicPeerTests {
             for name in expected { #expect(await eventually { await agent.session(name).isEstablished }) }
             first.close()
             let left = "racks-\(harness.network).8"
+            let gone = "racks-\(harness.network).7"
             #expect(await eventually { await names(agent) == [left] })
             #expect(await agent.session(left).isUntouched)
+            let book = await agent.history
+            #expect(await eventually { book.events(gone).isEmpty && !book.events(left).isEmpty })
         }
     }
 

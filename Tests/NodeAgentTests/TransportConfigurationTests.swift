@@ -62,12 +62,12 @@ struct TransportConfigurationTests {
         ),
         (
             ", passwordFile: /k, tcpAO: {keyFile: /a}",
-            "f:2:64: passwordFile and tcpAO exclude each other; remove one of them"
+            "f:2:55: passwordFile and tcpAO exclude each other; remove one of them"
         ),
         (", tcpAO: {}", "f:2:37: bgp.peers[0].tcpAO.keyFile is missing; write an absolute path"),
         (
             ", tcpAO: {keyFile: /a, algorithm: md5}",
-            "f:2:63: bgp.peers[0].tcpAO.algorithm is \"md5\"; write hmac-sha-1-96, aes-128-cmac-96 or hmac-sha-256-96"
+            "f:2:62: bgp.peers[0].tcpAO.algorithm is \"md5\"; write hmac-sha-1-96, aes-128-cmac-96 or hmac-sha-256-96"
         ),
         (", passwordFile: key", "f:2:44: bgp.peers[0].passwordFile is \"key\"; write an absolute path"),
     ])

@@ -61,6 +61,7 @@ extension Agent {
             guard await peer.loop.isDeparted(at: .now) else { continue }
             LogLine.peerDeparted(peer: peer.settings.name).log(to: logger)
             await stopPeer(peer, .cease(.peerDeconfigured))
+            history.forget(peer.settings.name)
         }
         if peers.contains(where: { $0.template != nil }) { watchArrivals() }
     }
