@@ -125,7 +125,9 @@ let package = Package(
         tests("FuzzTests", ["FuzzTargets", "TestKit"]),
         .target(
             name: "FuzzTargets",
-            dependencies: ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "CNIPlugin", "NetTypes", "NodeAgent"],
+            dependencies: [
+                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "CNIPlugin", "NeighborDiscovery", "NetTypes", "NodeAgent",
+            ],
             path: "Fuzz/Targets", swiftSettings: settings),
 
         // What the tests share: files of fixtures and processes (TestKit), racks of network namespaces (Lab); the demo

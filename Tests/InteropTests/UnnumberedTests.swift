@@ -52,6 +52,7 @@ extension Interop {
                     try tor.waitAccepted(Set(Rack.podCIDRs(index)), from: Rack.nodeName(index))
                     let router = try linkLocal(rack.tors[0], Rack.nodeName(index))
                     #expect(try node.session("on-eth0")["address"].string == "\(router)%eth0")
+                    #expect(try node.ctl("session", "\(router)%eth0").output.hasPrefix("Peer on-eth0"))
                     let all = Set(Rack.podCIDRs(0) + Rack.podCIDRs(1))
                     try node.namespace.waitPrefixes(all, protocolID: 179)
                     for prefix in Rack.podCIDRs(1 - index) {
@@ -143,6 +144,34 @@ extension Interop {
                 }
                 try node.namespace.waitPrefixes(Set(Rack.podCIDRs(0) + [remote4]), protocolID: 179)
                 #expect(try node.namespace.route(remote4, protocolID: 179)?.hops == ["via fe80::77 dev eth0"])
+            }
+        }
+
+        private func passwordFile(_ rack: Rack, _ password: String) throws -> String {
+            let path = rack.directory("secret")
+            try Data("\(password)\n".utf8).write(to: URL(fileURLWithPath: path))
+            return path
+        }
+
+        @Test func `a password goes with the router that was found`() throws {
+            try Rack.use(nodes: 1, numbered: false) { rack in
+                var configuration = rack.routerConfiguration()
+                configuration.neighbors[0].address = Rack.nodeName(0)
+                configuration.neighbors[0].isUnnumbered = true
+                configuration.neighbors[0].options = ["password mellon"]
+                let file = try passwordFile(rack, "balrog")
+                let tor = try rack.startRouter(.frr, configuration)
+                let node = try startNode(rack, 0) { $0.peers[0].options = ["passwordFile: \(file)"] }
+                try eventually("it is found", within: 30) {
+                    try node.session("on-eth0")["address"].string?.hasSuffix("%eth0") == true
+                }
+                try eventually("the wrong password is told", within: 30) {
+                    let text = try node.session("on-eth0")["lastError"]["text"].string ?? ""
+                    return text.contains("wrong TCP MD5 signature")
+                }
+                _ = try passwordFile(rack, "mellon")
+                try node.waitEstablished("on-eth0", within: 30)
+                try tor.waitEstablished(Rack.nodeName(0))
             }
         }
 
