@@ -1,4 +1,5 @@
 import BGPWire
+import Foundation
 import NetTypes
 import Testing
 
@@ -80,6 +81,28 @@ struct DynamicPeerTests {
             await agent.reload(without)
             #expect(await names(agent) == [])
             #expect(try peer.verdict() == "6/3")
+        }
+    }
+
+    @Test
+    func `keys of TCP-AO secure a session where the kernel can, and keep it down with the reason where it cannot`()
+        async throws
+    {
+        try await AgentHarness.run { harness in
+            let file = harness.directory + "/keys"
+            try Data("1 swordfish\n".utf8).write(to: URL(fileURLWithPath: file))
+            let keys = ", tcpAO: {keyFile: \(file)}"
+            let one = try await harness.start(
+                try harness.configuration(1, peers: [harness.peer(2, of: 1, more: keys)]))
+            let two = try await harness.start(
+                try harness.configuration(2, peers: [harness.peer(1, of: 2, more: keys)]))
+            #expect(
+                await eventually {
+                    let sessions = [await one.session("host-2"), await two.session("host-1")]
+                    return sessions.allSatisfy { session in
+                        session.isEstablished || session.error?.contains("needs linux 6.7 or later") == true
+                    }
+                })
         }
     }
 

@@ -25,7 +25,7 @@ extension PeerLoop {
         let secret = try secret()
         guard let target else { throw ConnectFailure(reason: place.waiting ?? "the peer's address is not known") }
         let remote = SocketAddress(target.address, port: settings.port, scope: target.scope)
-        let local = settings.localAddress.map { SocketAddress($0, port: 0) }
+        let local = settings.localAddress.map { SocketAddress($0, port: 0, scope: $0.needsScope ? target.scope : 0) }
         do throws(SystemError) {
             return try TCPSocket.connect(to: remote, from: local, options: settings.options, secret: secret)
         } catch {

@@ -109,6 +109,7 @@ actor PeerLoop: Loop {
     func start() {
         prepare()
         isStarted = true
+        if let waiting { LogLine.peerWaits(peer: name, waiting).log(to: logger) }
         startMachine()
     }
 
