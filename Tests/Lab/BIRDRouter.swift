@@ -74,7 +74,8 @@ package final class BIRDRouter: Router, @unchecked Sendable {
             if neighbor.passive { text += "  passive on;\n" }
             if own.reflects, neighbor.asn == own.asn { text += "  rr client;\n" }
             for family in neighbor.families {
-                let hop = neighbor.asn == own.asn ? "next hop self; " : ""
+                var hop = neighbor.asn == own.asn ? "next hop self; " : ""
+                if family == "ipv4", neighbor.extendsNextHop { hop += "extended next hop on; " }
                 let more = neighbor.familyOptions.map { "\($0); " }.joined()
                 text +=
                     "  \(family) { \(more)import all; \(hop)export where source = RTS_BGP || source = RTS_STATIC; };\n"
