@@ -63,6 +63,7 @@ let package = Package(
         core("NetTypes"),
         core("BGPWire", ["NetTypes"]),
         core("BGPSession", ["BGPWire", "NetTypes"]),
+        core("BGPCapture", ["BGPSession", "BGPWire", "NetTypes"]),
         core("RIB", ["BGPWire", "NetTypes"]),
         core("BGPSpeaker", ["BGPSession", "RIB", "BGPWire", "NetTypes"]),
         core("FIB", ["NetTypes"]),
@@ -80,8 +81,8 @@ let package = Package(
         edge(
             "NodeAgent",
             [
-                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring", "DispatchIO", "Netlink",
-                "ControlAPI",
+                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring", "DispatchIO",
+                "Netlink", "ControlAPI",
                 "CYAML", "COpenSSL", "CLinux", logging,
             ]),
 
@@ -89,12 +90,13 @@ let package = Package(
         tool("martletd", ["NodeAgent", "NetTypes", argumentParser, logging]),
         tool("martlet", ["PodNetwork", "CNIPlugin"]),
         tool("martlet-ipam", ["PodAddresses", "CNIPlugin"]),
-        tool("martletctl", ["ControlAPI", argumentParser]),
+        tool("martletctl", ["ControlAPI", "BGPCapture", "NetTypes", argumentParser]),
 
         // Tests
         tests("NetTypesTests", ["NetTypes"]),
         tests("BGPWireTests", ["BGPWire", "NetTypes", "TestKit"]),
         tests("BGPSessionTests", ["BGPSession", "BGPWire", "NetTypes"]),
+        tests("BGPCaptureTests", ["BGPCapture", "BGPSession", "BGPWire", "NetTypes", "TestKit"]),
         tests("RIBTests", ["RIB", "BGPWire", "NetTypes"]),
         tests("BGPSpeakerTests", ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "NetTypes"]),
         tests("DispatchIOTests", ["DispatchIO", "NetTypes"]),
@@ -112,8 +114,8 @@ let package = Package(
         tests(
             "NodeAgentTests",
             [
-                "NodeAgent", "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "PodWiring", "DispatchIO", "NetTypes",
-                "CLinux", "TestKit", logging,
+                "NodeAgent", "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "PodWiring", "DispatchIO",
+                "NetTypes", "ControlAPI", "CLinux", "TestKit", logging,
             ]),
         tests("TidyTests", ["TestKit"]),
         tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
@@ -121,7 +123,7 @@ let package = Package(
 
         tests("FuzzTests", ["FuzzTargets", "TestKit"]),
         .target(
-            name: "FuzzTargets", dependencies: ["BGPWire", "CNIPlugin", "NetTypes", "NodeAgent"], path: "Fuzz/Targets",
+            name: "FuzzTargets", dependencies: ["BGPCapture", "BGPWire", "CNIPlugin", "NetTypes", "NodeAgent"], path: "Fuzz/Targets",
             swiftSettings: settings),
 
         // What the tests share: files of fixtures and processes (TestKit), racks of network namespaces (Lab); the demo

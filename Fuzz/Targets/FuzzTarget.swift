@@ -7,6 +7,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case stream
     /// The body of one UPDATE, which a stream with its markers rarely gets to; the first octet as above.
     case update
+    /// A file of captured packets or messages, in any format; the first octet chooses what is assumed.
+    case capture
     /// A CNI plugin's standard input, and the result of an earlier plugin in it.
     case cni
     /// The agent's configuration.
@@ -16,6 +18,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .stream: fuzzStream(bytes)
         case .update: fuzzUpdate(bytes)
+        case .capture: fuzzCapture(bytes)
         case .cni: fuzzCNI(bytes)
         case .configuration: fuzzConfiguration(bytes)
         }

@@ -100,6 +100,7 @@ enum Canned {
         case .pods: .pods(pods)
         case .explain: .explain(learned)
         case .history: .history(history)
+        case .capture: .error(status: 404, message: "nothing is said here")
         case .drain(let order): .drain(DrainDocument(state: .drained, message: order.message, sessions: 2))
         case .undrain: .drain(DrainDocument(state: .serving))
         case .health: .health(healthy)

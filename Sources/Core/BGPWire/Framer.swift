@@ -106,6 +106,14 @@ package struct Framer: Sendable {
         return buffer[start..<(start + 16)].allSatisfy { $0 == 0xff } && buffer[start + 18] == MessageType.notification
     }
 
+    /// A copy of a whole message, of which `next()` gave the body's place.
+    package func copy(message body: Range<Int>) -> [UInt8] {
+        buffer.span.bytes.copy(max(0, body.lowerBound - Self.headerLength)..<body.upperBound)
+    }
+
+    /// The octets that were appended and not yet given out.
+    package var unread: [UInt8] { Array(buffer[start...]) }
+
     /// A copy of a message's body, for logs.
     package func copy(_ body: Range<Int>) -> [UInt8] { buffer.span.bytes.copy(body) }
 

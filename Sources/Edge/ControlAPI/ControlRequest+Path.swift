@@ -41,6 +41,7 @@ extension ControlRequest {
         case ("v1", "sessions", 4) where parts[3] == "history" && !parts[2].isEmpty: return .history(parts[2])
         case ("v1", "explain", 3...4):
             return .explain(try Parameters.destination(parts.dropFirst(2).joined(separator: "/")))
+        case ("v1", "capture", 3) where !parts[2].isEmpty: return .capture(parts[2])
         case ("v1", "drain", 2): return .drain(try parameters.drainOrder())
         case ("v1", "undrain", 2): return .undrain
         default:
@@ -48,7 +49,7 @@ extension ControlRequest {
                 status: 404,
                 message:
                     "no such path: \(path); there are /v1/status, /v1/sessions, /v1/sessions/PEER, "
-                    + "/v1/sessions/PEER/history, /v1/routes, /v1/fib, /v1/pods, /v1/explain/ADDRESS, "
+                    + "/v1/sessions/PEER/history, /v1/capture/PEER, /v1/routes, /v1/fib, /v1/pods, /v1/explain/ADDRESS, "
                     + "POST /v1/drain, POST /v1/undrain, /healthz, /readyz, /metrics"
             )
         }
@@ -58,7 +59,9 @@ extension ControlRequest {
     package var method: String {
         switch self {
         case .drain, .undrain: "POST"
-        case .status, .sessions, .session, .routes, .fib, .pods, .explain, .history, .health, .ready, .metrics: "GET"
+        case .status, .sessions, .session, .routes, .fib, .pods, .explain, .history, .capture, .health, .ready,
+            .metrics:
+            "GET"
         }
     }
 
@@ -74,6 +77,7 @@ extension ControlRequest {
         case .explain(let prefix):
             "/v1/explain/" + Self.escape(prefix.isHost ? prefix.address.description : prefix.description)
         case .history(let peer): "/v1/sessions/\(Self.escape(peer))/history"
+        case .capture(let peer): "/v1/capture/\(Self.escape(peer))"
         case .drain(let order):
             "/v1/drain"
                 + Self.text([("wait", "\(order.waitMilliseconds)ms")] + (order.message.map { [("message", $0)] } ?? []))
