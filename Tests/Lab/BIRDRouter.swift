@@ -7,24 +7,44 @@ package final class BIRDRouter: Router, @unchecked Sendable {
     package let kind = "BIRD"
     package let namespace: Namespace
     private let directory: String
-    private let daemon: Daemon
     private let lock = NSLock()
+    private var running: Daemon
+    private var daemon: Daemon { lock.withLock { running } }
     private var configuration: RouterConfiguration
 
     package init(_ configuration: RouterConfiguration, in namespace: Namespace, directory: String) throws {
         self.namespace = namespace
         self.directory = directory
         self.configuration = configuration
-        let bird = try requireProgram("bird", package: "bird2")
         try makeDirectory(directory)
         try writeFile("\(directory)/bird.conf", Self.text(configuration, directory))
-        daemon = try Daemon(
+        running = try Self.startBIRD(namespace, directory)
+        try awaitAnswer()
+    }
+
+    /// With `-R` it recovers what an earlier run left (graceful restart).
+    private static func startBIRD(_ namespace: Namespace, _ directory: String) throws -> Daemon {
+        let bird = try requireProgram("bird", package: "bird2")
+        return try Daemon(
             [
                 bird, "-f", "-R", "-c", "\(directory)/bird.conf", "-s", "\(directory)/bird.ctl", "-P",
                 "\(directory)/bird.pid",
             ],
             in: namespace, log: "\(directory)/bird.out")
-        try daemon.wait(for: "BIRD answers birdc") { try birdc("show status").contains("Daemon is up and running") }
+    }
+
+    private func awaitAnswer() throws {
+        try daemon.wait(for: "BIRD answers birdc") {
+            let status = try birdc("show status")
+            return status.contains("Daemon is up and running") || status.contains("Graceful restart recovery")
+        }
+    }
+
+    /// Starts it again after `kill`, with the configuration of the beginning.
+    package func restart() throws {
+        let daemon = try Self.startBIRD(namespace, directory)
+        lock.withLock { running = daemon }
+        try awaitAnswer()
     }
 
     private static func text(_ own: RouterConfiguration, _ directory: String) -> String {

@@ -2,19 +2,21 @@ import Foundation
 import TestKit
 
 /// FRRouting: zebra and bgpd in one namespace, with sockets of their own, asked through vtysh.
-package final class FRRRouter: Router {
+package final class FRRRouter: Router, @unchecked Sendable {
     package let kind = "FRR"
     package let namespace: Namespace
     private let directory: String
     private let configuration: RouterConfiguration
-    private let daemons: [Daemon]
+    private let lock = NSLock()
+    /// bgpd, and zebra after it.
+    private var running: [Daemon]
+    private var daemons: [Daemon] { lock.withLock { running } }
 
     package init(_ configuration: RouterConfiguration, in namespace: Namespace, directory: String) throws {
         self.namespace = namespace
         self.directory = directory
         self.configuration = configuration
         let zebra = try requireProgram("/usr/lib/frr/zebra", package: "frr")
-        let bgpd = try requireProgram("/usr/lib/frr/bgpd", package: "frr")
         _ = try requireProgram("vtysh", package: "frr")
         try makeDirectory(directory)
         try writeFile(
@@ -23,26 +25,43 @@ package final class FRRRouter: Router {
         try writeFile("\(directory)/vtysh.conf", "")
         // The daemons drop to the user frr, and make their sockets and logs as that user.
         try must(["chown", "-R", "frr:frr", directory])
-        func arguments(_ daemon: String) -> [String] {
-            [
-                "-f", "\(directory)/\(daemon).conf", "-i", "\(directory)/\(daemon).pid", "-z", "\(directory)/zserv.api",
-                "-A", "127.0.0.1", "-P", "0", "--vty_socket", directory,
-            ]
-        }
-        let first = try Daemon([zebra] + arguments("zebra"), in: namespace, log: "\(directory)/zebra.out")
+        let first = try Daemon(
+            [zebra] + Self.arguments("zebra", directory), in: namespace, log: "\(directory)/zebra.out")
+        running = [first]
         do {
             try first.wait(for: "zebra opens its socket") { access("\(directory)/zserv.api", F_OK) == 0 }
-            let second = try Daemon(
-                [bgpd, "-p", "179"] + arguments("bgpd"), in: namespace, log: "\(directory)/bgpd.out")
-            daemons = [second, first]
-            try second.wait(for: "bgpd answers vtysh") {
-                access("\(directory)/bgpd.vty", F_OK) == 0
-                    && (try? Self.ask(directory, "show bgp summary json")).map { $0.hasPrefix("{") } == true
-            }
+            running = [try Self.startBGPD(namespace, directory), first]
         } catch {
             first.killNow()
             throw error
         }
+    }
+
+    private static func arguments(_ daemon: String, _ directory: String) -> [String] {
+        [
+            "-f", "\(directory)/\(daemon).conf", "-i", "\(directory)/\(daemon).pid", "-z", "\(directory)/zserv.api",
+            "-A", "127.0.0.1", "-P", "0", "--vty_socket", directory,
+        ]
+    }
+
+    private static func startBGPD(_ namespace: Namespace, _ directory: String) throws -> Daemon {
+        let program = try requireProgram("/usr/lib/frr/bgpd", package: "frr")
+        let bgpd = try Daemon(
+            [program, "-p", "179"] + arguments("bgpd", directory), in: namespace, log: "\(directory)/bgpd.out")
+        try bgpd.wait(for: "bgpd answers vtysh") {
+            access("\(directory)/bgpd.vty", F_OK) == 0
+                && (try? ask(directory, "show bgp summary json")).map { $0.hasPrefix("{") } == true
+        }
+        return bgpd
+    }
+
+    /// Ends bgpd without a word; zebra goes on.
+    package func killBGPD() { daemons.first?.killNow() }
+
+    /// Starts bgpd again with the configuration of the beginning.
+    package func restartBGPD() throws {
+        let bgpd = try Self.startBGPD(namespace, directory)
+        lock.withLock { running[0] = bgpd }
     }
 
     private static func text(_ own: RouterConfiguration, _ namespace: Namespace, _ directory: String) -> String {

@@ -1,3 +1,4 @@
+import AgentClient
 import BGPCapture
 import BGPWire
 import ControlAPI

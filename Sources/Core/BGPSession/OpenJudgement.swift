@@ -16,9 +16,10 @@ package enum OpenJudgement: Sendable, Hashable {
         let isMultiprotocol = ours.capabilities.contains {
             if case .multiprotocol = $0 { true } else { false }
         }
-        let configuration = PeerConfiguration(
+        var configuration = PeerConfiguration(
             name: "", address: .v4(.any), remoteAS: theirs.asNumber, localAS: ours.asNumber, routerID: ours.routerID,
             holdTime: .seconds(Int64(ours.holdTime)), families: isMultiprotocol ? families : .ipv4)
+        for case .role(let role) in ours.capabilities { configuration.role = BGPRole(rawValue: role) }
         do throws(OpenRefusal) {
             self = .accepted(try Negotiated(theirs, sent: ours.capabilities, configuration))
         } catch {

@@ -26,6 +26,8 @@ package enum ControlRequest: Sendable, Equatable {
     case history(String)
     /// `/v1/capture/{peer}`: what is said on the peer's connections, as a pcap file without an end.
     case capture(String)
+    /// `POST /v1/sessions/{peer}/shutdown`, `.../enable`, `.../reset`: answered with the session as it then is.
+    case order(PeerOrder, peer: String)
     /// `POST /v1/drain`
     case drain(DrainOrder)
     /// `POST /v1/undrain`

@@ -39,6 +39,8 @@ extension ControlRequest {
         case ("readyz", nil, _): return .ready
         case ("metrics", nil, _): return .metrics
         case ("v1", "sessions", 4) where parts[3] == "history" && !parts[2].isEmpty: return .history(parts[2])
+        case ("v1", "sessions", 4) where PeerOrder.verbs.contains(parts[3]) && !parts[2].isEmpty:
+            return .order(try parameters.order(parts[3]), peer: parts[2])
         case ("v1", "explain", 3...4):
             return .explain(try Parameters.destination(parts.dropFirst(2).joined(separator: "/")))
         case ("v1", "capture", 3) where !parts[2].isEmpty: return .capture(parts[2])
@@ -49,7 +51,9 @@ extension ControlRequest {
                 status: 404,
                 message:
                     "no such path: \(path); there are /v1/status, /v1/sessions, /v1/sessions/PEER, "
-                    + "/v1/sessions/PEER/history, /v1/capture/PEER, /v1/routes, /v1/fib, /v1/pods, /v1/explain/ADDRESS, "
+                    + "/v1/sessions/PEER/history, /v1/capture/PEER, /v1/routes, /v1/fib, /v1/pods, "
+                    + "/v1/explain/ADDRESS, "
+                    + "POST /v1/sessions/PEER/shutdown, POST /v1/sessions/PEER/enable, POST /v1/sessions/PEER/reset, "
                     + "POST /v1/drain, POST /v1/undrain, /healthz, /readyz, /metrics"
             )
         }
@@ -58,7 +62,7 @@ extension ControlRequest {
     /// The HTTP method: POST for what changes something.
     package var method: String {
         switch self {
-        case .drain, .undrain: "POST"
+        case .drain, .undrain, .order: "POST"
         case .status, .sessions, .session, .routes, .fib, .pods, .explain, .history, .capture, .health, .ready,
             .metrics:
             "GET"
@@ -78,6 +82,8 @@ extension ControlRequest {
             "/v1/explain/" + Self.escape(prefix.isHost ? prefix.address.description : prefix.description)
         case .history(let peer): "/v1/sessions/\(Self.escape(peer))/history"
         case .capture(let peer): "/v1/capture/\(Self.escape(peer))"
+        case .order(let order, let peer):
+            "/v1/sessions/\(Self.escape(peer))/\(order.verb)" + Self.text(order.parameters)
         case .drain(let order):
             "/v1/drain"
                 + Self.text([("wait", "\(order.waitMilliseconds)ms")] + (order.message.map { [("message", $0)] } ?? []))
@@ -191,6 +197,12 @@ private struct Parameters {
             order.waitMilliseconds = wait
         }
         return order
+    }
+
+    mutating func order(_ verb: String) throws(ControlRequestError) -> PeerOrder {
+        var rest = values
+        defer { values = rest }
+        return try PeerOrder(verb: verb) { rest.removeValue(forKey: $0) }
     }
 
     mutating func limit() throws(ControlRequestError) -> Int? {

@@ -1,6 +1,6 @@
+import AgentClient
 import ArgumentParser
 import BGPCapture
-import ControlAPI
 import Glibc
 import NetTypes
 

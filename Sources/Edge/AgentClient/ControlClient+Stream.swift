@@ -1,4 +1,5 @@
 import CCurl
+import ControlAPI
 import Glibc
 
 /// What an endless answer is given to.
