@@ -457,6 +457,7 @@ def record(name, martletd):
             save(folder, "martletd" if ours else version, "ours" if ours else "theirs", messages,
                  f"A session of martletd with {version}: what {'martletd' if ours else version} sent")
             print(version, "ours" if ours else "theirs", [kind(m) for m in messages])
+        shutil.copy(f"{d}/pcap", f"{folder}/session.pcap")
     except Exception as error:
         print(name, "failed:", error, open(f"{d}/log").read()[-800:] if os.path.exists(f"{d}/log") else "", file=sys.stderr)
         return 1

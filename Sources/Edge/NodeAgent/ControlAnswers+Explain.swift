@@ -21,7 +21,9 @@ extension ControlAnswers {
             destination: destination, own: own, view: view, peers: peers, topology: await agent.topology,
             pods: (try? await agent.pods()) ?? [], fib: fib, configuration: configuration,
             farewell: await agent.drainState.state)
-        return .explain(facts.document(kernel: lookup(destination.address, await agent.topology)))
+        var document = facts.document(kernel: lookup(destination.address, await agent.topology))
+        document.nearMisses += faultyAnnouncements(of: destination, peers, view)
+        return .explain(document)
     }
 
     private func lookup(_ address: IPAddress, _ topology: Topology) -> KernelLookupDocument {
@@ -173,7 +175,7 @@ extension KernelLookupDocument {
             case .refused(let code): Self.refusal(code)
             }
         let entry = lookup.entry.map { route in
-            "\(route.prefix) protocol \(Self.protocolName(route.protocolID)) table \(route.key.table)"
+            "\(route.prefix) protocol \(Self.protocolName(route.protocolID)) table \(Self.tableName(UInt32(route.key.table)))"
                 + " metric \(route.key.metric)"
         }
         self.init(
@@ -188,6 +190,11 @@ extension KernelLookupDocument {
         case EINVAL: return "dropped: \(text) (a blackhole route)"
         default: return "refused: \(text)"
         }
+    }
+
+    /// Names of rt_tables as iproute2 has them.
+    private static func tableName(_ id: UInt32) -> String {
+        [253: "default", 254: "main", 255: "local"][id] ?? String(id)
     }
 
     /// Names of rt_protos as iproute2 has them.
