@@ -23,7 +23,7 @@ private struct RouteMonitor {
 }
 
 extension Interop {
-    /// A router restarts, and the nodes keep what it told them: RFC 4724 section 4.2 and RFC 9494 from the helper's side.
+    /// A router restarts, and the nodes keep what it told them (RFC 4724 section 4.2).
     @Suite(.serialized)
     struct HelperTests {
         private static let extra4 = "10.244.11.0/24"

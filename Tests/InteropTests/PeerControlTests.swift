@@ -180,7 +180,7 @@ extension Interop {
                 let node = try rack.startMartlet(0) { $0.peers[0].passive = true }
                 let pid = try #require(node.pid)
                 func limit(_ descriptors: Int) throws {
-                    try node.namespace.require("prlimit", "--pid", "\(pid)", "--nofile=\(descriptors):65536")
+                    try node.namespace.require("prlimit", "--pid", "\(pid)", "--nofile=\(descriptors):")
                 }
                 try limit(3)
                 let tor = try rack.startRouter(.bird)
