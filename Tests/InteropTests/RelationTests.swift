@@ -83,6 +83,8 @@ extension Interop {
                 try peer.waitAccepted(Self.pods, from: link.nodeIPv4)
                 let stays = try always(for: 1) { try peer.accepted(from: link.nodeIPv4) == Self.pods }
                 #expect(stays)
+                let told = try node.json("explain", "11.0.0.1")["announcements"].array.first { $0["peer"] == "tor-2" }
+                #expect(told?["detail"].string?.contains("only go to customers") == true, "\(String(describing: told))")
                 let shown = try peer.birdc("show route \(Rack.podCIDRs(0)[0]) all")
                 #expect(shown.contains("otc: 64601"), "\(shown)")
             }
