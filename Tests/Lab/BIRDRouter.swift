@@ -53,8 +53,12 @@ package final class BIRDRouter: Router, @unchecked Sendable {
             router id \(own.routerID);
             protocol device { }
             protocol direct { ipv4; ipv6; }
-            protocol kernel kernel4 { merge paths yes; ipv4 { import none; export where source = RTS_BGP; }; }
-            protocol kernel kernel6 { merge paths yes; ipv6 { import none; export where source = RTS_BGP; }; }
+            protocol kernel kernel4 {
+              graceful restart on; merge paths yes; ipv4 { import none; export where source = RTS_BGP; };
+            }
+            protocol kernel kernel6 {
+              graceful restart on; merge paths yes; ipv6 { import none; export where source = RTS_BGP; };
+            }
 
             """
         for family in ["ipv4", "ipv6"] {
