@@ -63,10 +63,12 @@ let package = Package(
         core("NetTypes"),
         core("BGPWire", ["NetTypes"]),
         core("BGPSession", ["BGPWire", "NetTypes"]),
+        core("BGPCapture", ["BGPSession", "BGPWire", "NetTypes"]),
         core("RoutePolicy", ["BGPWire", "NetTypes"]),
         core("RIB", ["RoutePolicy", "BGPWire", "NetTypes"]),
         core("BGPSpeaker", ["BGPSession", "RIB", "RoutePolicy", "BGPWire", "NetTypes"]),
         core("FIB", ["NetTypes"]),
+        core("NeighborDiscovery", ["NetTypes"]),
         core("PodWiring", ["NetTypes"]),
         core("IPAM", ["NetTypes"]),
 
@@ -82,25 +84,27 @@ let package = Package(
         edge(
             "NodeAgent",
             [
-                "BGPSpeaker", "BGPSession", "RIB", "RoutePolicy", "BGPWire", "FIB", "NetTypes", "PodWiring",
-                "DispatchIO", "Netlink", "ControlAPI", "CYAML", "CLinux", logging,
+                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB", "NeighborDiscovery",
+                "NetTypes", "PodWiring", "DispatchIO", "Netlink", "ControlAPI", "CYAML", "CLinux", logging,
             ]),
 
         // Tools
         tool("martletd", ["NodeAgent", "NetTypes", argumentParser, logging]),
         tool("martlet", ["PodNetwork", "CNIPlugin"]),
         tool("martlet-ipam", ["PodAddresses", "CNIPlugin"]),
-        tool("martletctl", ["AgentClient", "ControlAPI", argumentParser]),
+        tool("martletctl", ["AgentClient", "ControlAPI", "BGPCapture", "NetTypes", argumentParser]),
 
         // Tests
         tests("NetTypesTests", ["NetTypes"]),
         tests("BGPWireTests", ["BGPWire", "NetTypes", "TestKit"]),
         tests("BGPSessionTests", ["BGPSession", "BGPWire", "NetTypes"]),
+        tests("BGPCaptureTests", ["BGPCapture", "BGPSession", "BGPWire", "NetTypes", "TestKit"]),
         tests("RoutePolicyTests", ["RoutePolicy", "BGPWire", "NetTypes"]),
         tests("RIBTests", ["RIB", "RoutePolicy", "BGPWire", "NetTypes"]),
         tests("BGPSpeakerTests", ["BGPSpeaker", "BGPSession", "RIB", "RoutePolicy", "BGPWire", "NetTypes"]),
         tests("DispatchIOTests", ["DispatchIO", "NetTypes"]),
         tests("FIBTests", ["FIB", "NetTypes"]),
+        tests("NeighborDiscoveryTests", ["NeighborDiscovery", "NetTypes"]),
         tests("PodWiringTests", ["PodWiring", "NetTypes"]),
         tests("IPAMTests", ["IPAM", "NetTypes"]),
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
@@ -115,18 +119,21 @@ let package = Package(
         tests(
             "NodeAgentTests",
             [
-                "NodeAgent", "BGPSpeaker", "BGPSession", "RIB", "RoutePolicy", "BGPWire", "PodWiring", "DispatchIO",
-                "NetTypes",
-                "CLinux", "TestKit", logging,
+                "NodeAgent", "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB",
+                "PodWiring", "DispatchIO", "NetTypes", "AgentClient", "ControlAPI", "CLinux", "TestKit", logging,
             ]),
         tests("TidyTests", ["TestKit"]),
+        tests("AgentClientTests", ["AgentClient", "ControlAPI", "TestKit"]),
         tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
         tests("InteropTests", ["Lab", "TestKit", "BGPWire", "NetTypes"]),
 
         tests("FuzzTests", ["FuzzTargets", "TestKit"]),
         .target(
             name: "FuzzTargets",
-            dependencies: ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "CNIPlugin", "NetTypes", "NodeAgent"],
+            dependencies: [
+                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "CNIPlugin", "NeighborDiscovery", "NetTypes",
+                "NodeAgent",
+            ],
             path: "Fuzz/Targets", swiftSettings: settings),
 
         // What the tests share: files of fixtures and processes (TestKit), racks of network namespaces (Lab); the demo

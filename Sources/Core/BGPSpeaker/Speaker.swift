@@ -69,9 +69,17 @@ package struct Speaker: ~Copyable {
     /// Takes over what is imported from a peer and what it is told. What is stored is judged anew, and the peer gets
     /// the differences; its session goes on.
     package mutating func updatePeer(_ id: PeerID, _ peer: SpeakerPeer) {
-        guard let record = peers[id], record.peer != peer else { return }
+        guard let record = peers[id] else { return }
+        var peer = peer
+        // What was found, or said in the OPEN, is not in the configuration.
+        peer.address = record.peer.address
+        guard record.peer != peer else { return }
         peers[id]?.peer = peer
-        rib.updatePeer(id) { $0 = peer.ribPeer(routerID: $0.routerID) }
+        rib.updatePeer(id) { source in
+            var new = peer.ribPeer(routerID: source.routerID)
+            new.asNumber = source.asNumber
+            source = new
+        }
         rib.setImportRules(peer.importRules, name: peer.name, for: id)
         guard let session = record.session else { return }
         let policy = exportPolicy(peer, session.negotiated, session.addresses)
@@ -126,6 +134,8 @@ package struct Speaker: ~Copyable {
         resume(id, negotiated, at: now)
         guard var record = peers[id] else { return }
         record.session = Session(negotiated: negotiated, addresses: addresses, owesEndOfRIB: negotiated.families)
+        // The address of a peer that was found, and not configured, breaks ties like any other.
+        if let remote = addresses.remote { record.peer.address = remote }
         peers[id] = record
         var source = record.peer.ribPeer(routerID: negotiated.peerRouterID)
         // The OPEN says it where the configuration accepts any.
@@ -176,12 +186,13 @@ package struct Speaker: ~Copyable {
             clusterID: rib.policy.clusterID, isClient: peer.isClient)
         policy.gracefulShutdown = farewell == .announced
         policy.rules = peer.exportRules
+        policy.ipv4NextHop = addresses.nextHop(.ipv4, negotiated)
+        policy.ipv6NextHop = addresses.nextHop(.ipv6, negotiated)
+        policy.extendedNextHop = negotiated.extendedNextHop
         policy.role = peer.role
         policy.alternative = peer.localAS
         policy.takesLongLivedStale = negotiated.peerLongLived != nil
         policy.sendsLongLivedStaleToAll = peer.sendsLongLivedStale
-        policy.ipv4NextHop = addresses.ipv4
-        policy.ipv6NextHop = addresses.ipv6
         policy.ipv6LinkLocal = addresses.ipv6LinkLocal
         return policy
     }
@@ -365,14 +376,12 @@ package struct Speaker: ~Copyable {
     package func summaries(_ id: PeerID) -> [FamilySummary] {
         guard let record = peers[id], let session = record.session else { return [] }
         return session.negotiated.families.families.map { family in
-            let nextHop = family == .ipv4 ? session.addresses.ipv4 : session.addresses.ipv6
             var summary = FamilySummary(
                 family: family, paths: rib.counts(id, family), advertised: rib.advertisedCount(id, family),
                 pending: rib.pendingCount(family, for: id),
                 endOfRIBReceived: session.endOfRIBReceived.contains(family),
                 endOfRIBSent: !session.owesEndOfRIB.contains(family),
-                obstacle: nextHop == nil
-                    ? "the session's interface has no \(family) address of ours to announce as next hop" : nil)
+                obstacle: session.addresses.obstacle(family, session.negotiated))
             summary.receivesPathIDs = session.negotiated.pathIDsReceived.contains(family)
             summary.sendsPathIDs = session.negotiated.pathIDsSent.contains(family)
             return summary

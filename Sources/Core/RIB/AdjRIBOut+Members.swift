@@ -152,7 +152,9 @@ extension AdjRIBOut {
         } else {
             member.position = log.end
         }
-        return portion.bytes(rib, version, &memory)
+        let bytes = portion.bytes(rib, version, &memory)
+        if !members.values.contains(where: { $0.backlog != nil }) { memory = PortionMemory() }
+        return bytes
     }
 
     private func settle(

@@ -72,20 +72,21 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
         guard waiting > 0 else { return }
         var portion = ExportPortion(
             settings, Key.family, hasFollowers: members.values.contains { $0.backlog == nil })
+        let hasBacklogs = members.values.contains { $0.backlog != nil }
         let start = pendingRead
         let end = start + min(limit, pending.count - start)
         while pendingRead < end {
             let id = pending[pendingRead]
             pendingRead += 1
             isPending.remove(id)
-            settle(id, &portion, in: &rib, &context)
+            settle(id, &portion, hasBacklogs, in: &rib, &context)
         }
         var left = limit - (end - start)
         while left > 0, let id = unseen.first {
             unseen.removeFirst()
             left -= 1
             guard rib.entries[id].best != 0 else { continue }
-            settle(UInt32(id), &portion, in: &rib, &context)
+            settle(UInt32(id), &portion, hasBacklogs, in: &rib, &context)
         }
         if portion.hasChanges {
             version += 1
@@ -98,7 +99,8 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
 
     /// Compares the paths of a prefix that should be told with those that were.
     private mutating func settle(
-        _ id: UInt32, _ portion: inout ExportPortion, in rib: inout FamilyRIB<Key>, _ context: inout Context
+        _ id: UInt32, _ portion: inout ExportPortion, _ hasBacklogs: Bool, in rib: inout FamilyRIB<Key>,
+        _ context: inout Context
     ) {
         portion.choose(id, rib: &rib, context)
         portion.held.removeAll(keepingCapacity: true)
@@ -107,7 +109,7 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
         let isVisible = portion.compare(id, rib.prefixes.keys[Int(id)].prefix, context) { [members] in
             members[$0] != nil
         }
-        if isVisible { note(id, portion.held, in: &rib) }
+        if isVisible, hasBacklogs { note(id, portion.held, in: &rib) }
         for path in portion.wanted { context.attributes.retain(path.attributes) }
         for path in portion.held { context.attributes.release(path.attributes) }
         if portion.held.isEmpty { rib.retain(id) }

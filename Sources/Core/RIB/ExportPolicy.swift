@@ -16,7 +16,8 @@ package struct ExportPolicy: Sendable, Hashable {
     package var localAS: ASNumber
     package var isExternal: Bool
     package var families: FamilySet
-    /// Our addresses on the session, sent as next hop; a family without one cannot be announced.
+    /// Our addresses on the session, sent as next hop; a family without one cannot be announced. That of IPv4 is an
+    /// IPv6 address where both sides agreed on it (RFC 8950).
     package var ipv4NextHop: IPAddress?
     package var ipv6NextHop: IPAddress?
     package var ipv6LinkLocal: IPv6Address?
@@ -27,6 +28,8 @@ package struct ExportPolicy: Sendable, Hashable {
     package var gracefulShutdown = false
     /// The peer's own policies, which are asked about what the rules above would tell it.
     package var rules = PolicyChain()
+    /// Families whose prefixes may be sent with IPv6 next hops of others (RFC 8950).
+    package var extendedNextHop: FamilySet = []
     /// What we are to the peer's AS (RFC 9234).
     package var role: BGPRole?
     /// The AS that we have for this peer alone.
@@ -57,8 +60,13 @@ package struct ExportPolicy: Sendable, Hashable {
         guard decision.accepts, var rewrite = rewrite(attributes.summary, source: source, family: family) else {
             return nil
         }
+        guard mendNextHop(of: &rewrite, attributes, family) else { return nil }
         guard let actions = rules.actions(decision) else { return attributes.rewritten(rewrite) }
         actions.adjust(&rewrite, localAS: prepended.first ?? localAS, own: nextHop(family), family: family)
+        if family == .ipv4, rewrite.nextHop?.family == .ipv6, !extendedNextHop.contains(.ipv4) {
+            // The peer could not read what the rule wants.
+            guard setNextHop(of: &rewrite, family) else { return nil }
+        }
         // A goodbye stands above every rule (RFC 8326).
         let farewell = rewrite.gracefulShutdown
         if farewell, !isExternal { rewrite.localPref = 0 }
@@ -92,10 +100,10 @@ package struct ExportPolicy: Sendable, Hashable {
         return rewrite
     }
 
-    private func setNextHop(of rewrite: inout ExportRewrite, _ family: AddressFamily) -> Bool {
+    func setNextHop(of rewrite: inout ExportRewrite, _ family: AddressFamily) -> Bool {
         guard let nextHop = nextHop(family) else { return false }
         rewrite.nextHop = nextHop
-        if family == .ipv6 { rewrite.linkLocalNextHop = ipv6LinkLocal }
+        if nextHop.family == .ipv6, !nextHop.isLinkLocal { rewrite.linkLocalNextHop = ipv6LinkLocal }
         return true
     }
 }

@@ -1,8 +1,8 @@
 import NetTypes
 
 /// What concerns a whole table is done in a pass over all prefixes, some at a time, so that a million of them hold
-/// nobody up: a peer's paths are removed or kept for long, and every path is judged anew. Whatever begins while a pass is under way
-/// joins it, and goes on until it has come around.
+/// nobody up: a peer's paths are removed or kept for long, and every path is judged anew. Whatever begins while a pass
+/// is under way joins it, and goes on until it has come around.
 extension FamilyRIB {
     /// All paths of a peer are stale until it announces them again.
     mutating func markStale(of peer: PeerID, in context: inout Context) {

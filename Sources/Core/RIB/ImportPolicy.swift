@@ -35,6 +35,7 @@ package struct ImportPolicy: Sendable, Hashable {
     func originVerdict(on attributes: PathAttributes, from peer: RIBPeer) -> RejectReason {
         if peer.importMode == .none { return .importNone }
         if attributes.containsAS(localAS) > Int(peer.allowOwnAS) { return .asLoop }
+        if attributes.containsASSet { return .asSet }
         if peer.isExternal {
             let verdict = peer.verdict(on: attributes)
             guard verdict == .none else { return verdict }
@@ -51,7 +52,8 @@ package struct ImportPolicy: Sendable, Hashable {
 
     /// The part of it that is about the next hop, which a rule may set.
     func nextHopVerdict(on attributes: PathAttributes) -> RejectReason {
-        if ownAddresses.contains(attributes.nextHop) { return .nextHopOwn }
+        // A link-local address of ours may be another's on another link; on its own link the kernel's route knows.
+        if !attributes.nextHop.isLinkLocal, ownAddresses.contains(attributes.nextHop) { return .nextHopOwn }
         if requiresConnectedNextHop, !isConnected(attributes) { return .nextHopUnreachable }
         return .none
     }

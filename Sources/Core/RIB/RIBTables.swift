@@ -94,7 +94,7 @@ package struct RIBTables: ~Copyable {
     package mutating func apply(_ update: borrowing Update, from id: PeerID, at seconds: UInt32) {
         guard let peer = context.peer(id), !leaving.contains(id) else { return }
         for (index, prefix) in update.withdrawn.enumerated() {
-            withdraw(prefix, update.withdrawnIDs.isEmpty ? 0 : update.withdrawnIDs[index], from: id)
+            withdraw(prefix, index < update.withdrawnIDs.count ? update.withdrawnIDs[index] : 0, from: id)
         }
         for announcement in update.announced {
             let attributes = peer.received(announcement.attributes)
@@ -107,7 +107,7 @@ package struct RIBTables: ~Copyable {
             for (index, prefix) in announcement.prefixes.enumerated() {
                 let reject = verdict != .none ? verdict : context.policy.verdict(on: prefix, from: peer)
                 context.attributes.retain(handle)
-                let pathID = announcement.pathIDs.isEmpty ? 0 : announcement.pathIDs[index]
+                let pathID = index < announcement.pathIDs.count ? announcement.pathIDs[index] : 0
                 put(prefix, pathID, from: id, handle, reject, at: seconds)
             }
             context.attributes.release(handle)

@@ -26,6 +26,8 @@ package enum ControlRequest: Sendable, Equatable {
     case history(String)
     /// `/v1/policy/{peer}/{prefix}`: a dry run.
     case policyTest(PolicyQuery)
+    /// `/v1/capture/{peer}`: what is said on the peer's connections, as a pcap file without an end.
+    case capture(String)
     /// `POST /v1/sessions/{peer}/shutdown`, `.../enable`, `.../reset`: answered with the session as it then is.
     case order(PeerOrder, peer: String)
     /// `POST /v1/drain`
@@ -110,6 +112,8 @@ package enum ControlReply: Sendable, Equatable {
     case history(HistoryDocument)
     case policy(PolicyDocument)
     case drain(DrainDocument)
+    /// A pcap file that is written while it is read.
+    case capture(ControlStream)
     /// HTTP status 200, or 503 when a check failed.
     case health(HealthDocument)
     /// Metrics in the text form of Prometheus.

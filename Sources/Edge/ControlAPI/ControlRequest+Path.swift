@@ -46,6 +46,7 @@ extension ControlRequest {
         case ("v1", "policy", 4...5) where !parts[2].isEmpty:
             let prefix = try Parameters.destination(parts.dropFirst(3).joined(separator: "/"))
             return .policyTest(try PolicyQuery(peer: parts[2], prefix: prefix, take: { parameters.take($0) }))
+        case ("v1", "capture", 3) where !parts[2].isEmpty: return .capture(parts[2])
         case ("v1", "drain", 2): return .drain(try parameters.drainOrder())
         case ("v1", "undrain", 2): return .undrain
         default:
@@ -53,8 +54,8 @@ extension ControlRequest {
                 status: 404,
                 message:
                     "no such path: \(path); there are /v1/status, /v1/sessions, /v1/sessions/PEER, "
-                    + "/v1/sessions/PEER/history, /v1/routes, /v1/fib, /v1/pods, /v1/explain/ADDRESS, "
-                    + "/v1/policy/PEER/PREFIX, "
+                    + "/v1/sessions/PEER/history, /v1/capture/PEER, /v1/routes, /v1/fib, /v1/pods, "
+                    + "/v1/explain/ADDRESS, /v1/policy/PEER/PREFIX, "
                     + "POST /v1/sessions/PEER/shutdown, POST /v1/sessions/PEER/enable, POST /v1/sessions/PEER/reset, "
                     + "POST /v1/drain, POST /v1/undrain, /healthz, /readyz, /metrics"
             )
@@ -65,7 +66,8 @@ extension ControlRequest {
     package var method: String {
         switch self {
         case .drain, .undrain, .order: "POST"
-        case .status, .sessions, .session, .routes, .fib, .pods, .explain, .history, .policyTest, .health, .ready,
+        case .status, .sessions, .session, .routes, .fib, .pods, .explain, .history, .policyTest, .capture, .health,
+            .ready,
             .metrics:
             "GET"
         }
@@ -86,6 +88,7 @@ extension ControlRequest {
         case .policyTest(let query):
             "/v1/policy/\(Self.escape(query.peer))/\(Self.escape(query.prefix.description))"
                 + Self.text(query.parameters)
+        case .capture(let peer): "/v1/capture/\(Self.escape(peer))"
         case .order(let order, let peer):
             "/v1/sessions/\(Self.escape(peer))/\(order.verb)" + Self.text(order.parameters)
         case .drain(let order):

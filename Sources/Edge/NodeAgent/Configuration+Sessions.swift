@@ -20,18 +20,13 @@ extension Configuration.PeerSettings {
             case .none: .none
             }
         var peer = SpeakerPeer(
-            name: name, address: address, asNumber: asn, isExternal: !isInternal(bgp), importMode: imports,
+            name: name, address: address ?? .v6(.any), asNumber: asn, isExternal: !isInternal(bgp),
+            importMode: imports,
             exportMode: exports, isClient: routeReflectorClient, allowOwnAS: allowOwnAS)
         peer.importRules = importRules
         peer.exportRules = exportRules
         peer.honorsGracefulShutdown = honorsGracefulShutdown
         peer.acceptsBlackhole = acceptsBlackhole
-        peer.pathSelection =
-            switch addPath.send {
-            case .best, nil: .best
-            case .all: .all
-            case .most(let count): .most(count)
-            }
         peer.role = role?.wire
         peer.localAS = localAS.map { settings in
             var override = LocalAS(settings.asn)
@@ -40,6 +35,12 @@ extension Configuration.PeerSettings {
             return override
         }
         peer.sendsLongLivedStale = bgp.gracefulRestart.longLivedPartialDeployment
+        peer.pathSelection =
+            switch addPath.send {
+            case .best, nil: .best
+            case .all: .all
+            case .most(let count): .most(count)
+            }
         return peer
     }
 
@@ -49,7 +50,8 @@ extension Configuration.PeerSettings {
     ) -> PeerConfiguration {
         let restart = bgp.gracefulRestart
         var session = PeerConfiguration(
-            name: name, address: address, remoteAS: asn, localAS: localAS?.asn ?? bgp.asn, routerID: routerID,
+            name: name, address: address ?? .v6(.any), remoteAS: asn,
+            localAS: localAS?.asn ?? bgp.asn, routerID: routerID,
             holdTime: holdTime(bgp), keepaliveTime: bgp.keepaliveTime,
             sendHoldTime: bgp.sendHoldTime,
             families: families.reduce(into: FamilySet()) { $0.insert(FamilySet($1)) }, passive: passive,
@@ -57,13 +59,13 @@ extension Configuration.PeerSettings {
             gracefulRestart: restart.enabled && keepsForwarding
                 ? .init(restartTime: UInt16(clamping: restart.restartTime.wholeSeconds)) : nil,
             hostName: hostName)
-        session.takesPathIDs = addPath.receive
-        session.sendsPathIDs = addPath.send != nil
         session.acceptsAnyExternalAS = isAnyExternal
         session.nodeAS = bgp.asn
         session.role = role?.wire
         session.strictRole = strictRole
         session.longLivedStaleTime = longLivedStaleTime ?? restart.longLivedStaleTime
+        session.takesPathIDs = addPath.receive
+        session.sendsPathIDs = addPath.send != nil
         return session
     }
 

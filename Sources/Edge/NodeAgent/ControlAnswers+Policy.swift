@@ -20,7 +20,7 @@ extension ControlAnswers {
         }
         let attributes: PathAttributes?
         do throws(PathProblem) {
-            attributes = try self.attributes(query, peer.settings, await agent.configuration.bgp)
+            attributes = try self.attributes(query, peer, await agent.configuration.bgp)
         } catch {
             return .error(status: 400, message: error.message)
         }
@@ -44,13 +44,13 @@ extension ControlAnswers {
 
     /// The path that the query describes; nil: none. What is not given is as a plain announcement of the peer has it.
     private func attributes(
-        _ query: PolicyQuery, _ peer: Configuration.PeerSettings, _ bgp: Configuration.BGPSettings
+        _ query: PolicyQuery, _ handle: Agent.PeerHandle, _ bgp: Configuration.BGPSettings
     ) throws(PathProblem) -> PathAttributes? {
-        let path = query.path
+        let (path, peer) = (query.path, handle.settings)
         guard !path.isEmpty else { return nil }
         var fields = AttributeFields()
         let isExternal = !peer.isInternal(bgp)
-        var numbers = query.direction == .import && isExternal ? [peer.asn] : []
+        var numbers = query.direction == .import && isExternal && peer.asn.rawValue != 0 ? [peer.asn] : []
         if let text = path.asPath {
             let words = text.split(separator: " ")
             numbers = words.compactMap { ASNumber($0) }
@@ -72,7 +72,7 @@ extension ControlAnswers {
             }
             fields.largeCommunities.append(community)
         }
-        var nextHop = peer.address
+        var nextHop = handle.place.target?.address ?? IPAddress(leftAligned: 0, family: query.prefix.family)
         if let text = path.nextHop {
             guard let address = IPAddress(text) else { throw PathProblem(message: "\"\(text)\" is no address") }
             nextHop = address

@@ -1,3 +1,4 @@
+import DispatchIO
 import NetTypes
 import RIB
 
@@ -21,6 +22,8 @@ extension Configuration {
         let fibEnabled: Bool
         /// What is wrong with a password file.
         let inspect: (String) -> [String]
+        /// The same for a file of TCP-AO keys.
+        let inspectKeys: (TCPSecret.Source) -> [String]
         var policies = PolicyReader()
     }
 
@@ -28,7 +31,8 @@ extension Configuration {
     static let placeholder = ASNumber(rawValue: 0)
 
     static func bgp(
-        _ section: ConfigurationSection, fibEnabled: Bool, inspect: @escaping (String) -> [String]
+        _ section: ConfigurationSection, fibEnabled: Bool, inspect: @escaping (String) -> [String],
+        inspectKeys: @escaping (TCPSecret.Source) -> [String]
     ) -> LocatedBGP {
         var section = section
         let asn = section.required("asn", ConfigurationValue.asnWords, ConfigurationValue.asn)
@@ -49,7 +53,7 @@ extension Configuration {
         var context = PeerContext(
             asn: asn?.value, holdTime: holdTime?.value ?? .seconds(90), keepaliveTime: keepalive?.value,
             sendHoldTime: sendHold?.value, listenPort: listenPort?.value ?? 179, listenAddress: listenAddress?.value,
-            fibEnabled: fibEnabled, inspect: inspect)
+            fibEnabled: fibEnabled, inspect: inspect, inspectKeys: inspectKeys)
         context.policies.read(section.sections("policies"))
         let bestPath = bestPath(section.section("bestPath"))
         let aggregates = aggregates(section.sections("aggregates"))
