@@ -67,6 +67,7 @@ let package = Package(
         core("RIB", ["BGPWire", "NetTypes"]),
         core("BGPSpeaker", ["BGPSession", "RIB", "BGPWire", "NetTypes"]),
         core("FIB", ["NetTypes"]),
+        core("NeighborDiscovery", ["NetTypes"]),
         core("PodWiring", ["NetTypes"]),
         core("IPAM", ["NetTypes"]),
 
@@ -82,9 +83,8 @@ let package = Package(
         edge(
             "NodeAgent",
             [
-                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring",
-                "DispatchIO",
-                "Netlink", "ControlAPI", "CYAML", "CLinux", logging,
+                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "FIB", "NeighborDiscovery", "NetTypes",
+                "PodWiring", "DispatchIO", "Netlink", "ControlAPI", "CYAML", "CLinux", logging,
             ]),
 
         // Tools
@@ -102,6 +102,7 @@ let package = Package(
         tests("BGPSpeakerTests", ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "NetTypes"]),
         tests("DispatchIOTests", ["DispatchIO", "NetTypes"]),
         tests("FIBTests", ["FIB", "NetTypes"]),
+        tests("NeighborDiscoveryTests", ["NeighborDiscovery", "NetTypes"]),
         tests("PodWiringTests", ["PodWiring", "NetTypes"]),
         tests("IPAMTests", ["IPAM", "NetTypes"]),
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
@@ -116,10 +117,11 @@ let package = Package(
         tests(
             "NodeAgentTests",
             [
-                "NodeAgent", "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "PodWiring", "DispatchIO",
+                "NodeAgent", "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "FIB", "PodWiring", "DispatchIO",
                 "NetTypes", "AgentClient", "ControlAPI", "CLinux", "TestKit", logging,
             ]),
         tests("TidyTests", ["TestKit"]),
+        tests("AgentClientTests", ["AgentClient", "ControlAPI", "TestKit"]),
         tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
         tests("InteropTests", ["Lab", "TestKit", "BGPWire", "NetTypes"]),
 
@@ -127,7 +129,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "CNIPlugin", "NetTypes", "NodeAgent",
+                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "CNIPlugin", "NeighborDiscovery", "NetTypes",
+                "NodeAgent",
             ],
             path: "Fuzz/Targets", swiftSettings: settings),
 

@@ -141,7 +141,19 @@ struct Explanation {
         if peer.settings.exportPolicy == .none { return "the peer's export policy is none" }
         if let obstacle = view.obstacles[peer.id] { return obstacle }
         if own == nil, peer.settings.exportPolicy == .own { return "export: own announces only prefixes of this node" }
+        if let best = usableBest(of: prefix), let role = peer.settings.role, role.wire.withholdsMarked,
+            let mark = best.attributes.summary.onlyToCustomer
+        {
+            return "AS \(mark) said that it may only go to customers, and we are \(role.wire) here (RFC 9234)"
+        }
+        if usableBest(of: prefix)?.attributes.summary.isLongLivedStale == true {
+            return "it is kept from before a long outage, and goes to peers that know of such only (RFC 9494)"
+        }
         return "it came from this peer, is not for it by the rules of BGP, or waits to be sent"
+    }
+
+    private func usableBest(of prefix: Prefix) -> PathView? {
+        view.coverings.first { $0.prefix == prefix }?.paths.first { !$0.isRejected }
     }
 
     // MARK: what is not used
