@@ -30,5 +30,5 @@ extension Agent {
 
 extension PeerLoop {
     /// Takes effect with the next UPDATE.
-    func setPrefixLimit(_ limit: Configuration.PrefixLimit?) { settings.prefixLimit = limit }
+    func setPrefixLimit(_ limit: Configuration.PrefixLimit?) { prefixLimit = limit }
 }

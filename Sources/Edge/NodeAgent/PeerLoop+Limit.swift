@@ -7,7 +7,7 @@ extension PeerLoop {
     /// Compares what is held from the peer with its limit: warns once on the way up, and shuts the session above it. A
     /// peer that leaks a table then costs us at most one batch more than the limit.
     func checkLimit(_ family: AddressFamily, held: Int) {
-        guard let limit = settings.prefixLimit, session != nil else { return }
+        guard let limit = prefixLimit, session != nil else { return }
         let maximum = Int(limit.limit)
         if held > maximum {
             LogLine.prefixLimitExceeded(peer: name, family: family, limit: maximum, restartAfter: limit.restartAfter)

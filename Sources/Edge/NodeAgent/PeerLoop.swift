@@ -16,7 +16,9 @@ actor PeerLoop: Loop {
     private static let batchesLow = 4
 
     let id: PeerID
-    var settings: PeerSettings
+    let settings: PeerSettings
+    /// What the peer may send; changes while the session lasts.
+    var prefixLimit: Configuration.PrefixLimit?
     /// Where the peer is.
     var place: PeerPlace
     /// Sessions may be opened: `start` was called and `stop` was not.
@@ -98,6 +100,7 @@ actor PeerLoop: Loop {
         executor = LoopExecutor(label: "martlet.peer.\(settings.configuration.name)")
         self.id = id
         self.settings = settings
+        prefixLimit = settings.prefixLimit
         place = settings.place ?? .at(PeerTarget(settings.configuration.address))
         self.speaker = speaker
         self.logger = logger
