@@ -389,19 +389,6 @@ package struct Speaker: ~Copyable {
     }
 }
 
-extension SpeakerPeer {
-    func ribPeer(routerID: RouterID) -> RIBPeer {
-        var source = RIBPeer(
-            address: address, asNumber: asNumber, routerID: routerID, isExternal: isExternal, importMode: importMode,
-            isClient: isClient, allowOwnAS: allowOwnAS)
-        source.role = role
-        source.localAS = localAS
-        source.honorsGracefulShutdown = honorsGracefulShutdown
-        source.acceptsBlackhole = acceptsBlackhole
-        return source
-    }
-}
-
 extension GracefulRestart {
     /// What the capability says of a family.
     func family(_ family: AddressFamily) -> Family? { families.first { $0.afi == family.afi && $0.safi == 1 } }

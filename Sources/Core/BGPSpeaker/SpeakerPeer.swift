@@ -50,6 +50,20 @@ package struct SpeakerPeer: Sendable, Hashable {
     }
 }
 
+extension SpeakerPeer {
+    /// The peer as the RIB sees it.
+    func ribPeer(routerID: RouterID) -> RIBPeer {
+        var source = RIBPeer(
+            address: address, asNumber: asNumber, routerID: routerID, isExternal: isExternal, importMode: importMode,
+            isClient: isClient, allowOwnAS: allowOwnAS)
+        source.role = role
+        source.localAS = localAS
+        source.honorsGracefulShutdown = honorsGracefulShutdown
+        source.acceptsBlackhole = acceptsBlackhole
+        return source
+    }
+}
+
 /// Our own addresses on the link of a session: what we announce as next hop.
 package struct SessionAddresses: Sendable, Hashable {
     package var ipv4: IPAddress?
