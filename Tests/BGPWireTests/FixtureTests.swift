@@ -51,6 +51,7 @@ extension DecodeContext {
             isExternal: !words.contains("internal"),
             maximumLength: words.contains("extended-messages") ? 65535 : 4096,
             enhancedRouteRefresh: words.contains("enhanced-refresh"))
+        if words.contains("add-path") { pathIDs = .all }
     }
 }
 

@@ -75,7 +75,9 @@ package final class BIRDRouter: Router, @unchecked Sendable {
             if own.reflects, neighbor.asn == own.asn { text += "  rr client;\n" }
             for family in neighbor.families {
                 let hop = neighbor.asn == own.asn ? "next hop self; " : ""
-                text += "  \(family) { import all; \(hop)export where source = RTS_BGP || source = RTS_STATIC; };\n"
+                let more = neighbor.familyOptions.map { "\($0); " }.joined()
+                text +=
+                    "  \(family) { \(more)import all; \(hop)export where source = RTS_BGP || source = RTS_STATIC; };\n"
             }
             text += "}\n"
         }
@@ -109,6 +111,14 @@ package final class BIRDRouter: Router, @unchecked Sendable {
             { line in
                 line.split(separator: " ").first.map(String.init)
             })
+    }
+
+    /// The AS paths of what came for a prefix from a neighbour, as birdc shows them.
+    package func paths(of prefix: String, from neighbor: String) throws -> [String] {
+        let text = try birdc("show route for \(prefix) protocol \(try name(of: neighbor)) all")
+        return text.split(separator: "\n").filter { $0.contains("BGP.as_path:") }.map {
+            ($0.split(separator: ":").last ?? "").trimmingCharacters(in: .whitespaces)
+        }.sorted()
     }
 
     package func announce(_ prefix: String) throws { try reconfigure { $0.networks.append(prefix) } }

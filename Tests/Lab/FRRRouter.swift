@@ -85,6 +85,7 @@ package final class FRRRouter: Router, @unchecked Sendable {
             lines.append("  maximum-paths 4")
             for neighbor in own.neighbors where neighbor.families.contains(family) {
                 lines.append("  neighbor \(neighbor.address) activate")
+                lines += neighbor.familyOptions.map { "  neighbor \(neighbor.address) \($0)" }
                 if own.reflects, neighbor.asn == own.asn {
                     lines.append("  neighbor \(neighbor.address) route-reflector-client")
                     lines.append("  neighbor \(neighbor.address) next-hop-self force")
@@ -118,6 +119,13 @@ package final class FRRRouter: Router, @unchecked Sendable {
             prefixes.formUnion(try show("bgp \(family) unicast neighbors \(neighbor) routes")["routes"].object.keys)
         }
         return prefixes
+    }
+
+    /// The AS paths of what came for a prefix from a neighbour.
+    package func paths(of prefix: String, from neighbor: String) throws -> [String] {
+        try show("bgp \(prefix.contains(":") ? "ipv6" : "ipv4") unicast \(prefix)")["paths"].array.filter {
+            $0["peer"]["peerId"].string == neighbor
+        }.compactMap { $0["aspath"]["string"].string }.sorted()
     }
 
     package func announce(_ prefix: String) throws { try configure(prefix, "network \(prefix)") }

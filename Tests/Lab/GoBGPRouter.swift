@@ -43,6 +43,7 @@ package final class GoBGPRouter: Router {
             for family in neighbor.families {
                 text += " [[neighbors.afi-safis]]\n  [neighbors.afi-safis.config]\n"
                 text += "   afi-safi-name = \"\(family)-unicast\"\n"
+                text += neighbor.familyOptions.map { "  \($0)\n" }.joined()
             }
         }
         return text + own.extra + "\n"
@@ -72,6 +73,17 @@ package final class GoBGPRouter: Router {
             prefixes.formUnion(try ask("neighbor", neighbor, "adj-in", "-a", family).object.keys)
         }
         return prefixes
+    }
+
+    /// The AS paths of what came for a prefix from a neighbour.
+    package func paths(of prefix: String, from neighbor: String) throws -> [String] {
+        let family = prefix.contains(":") ? "ipv6" : "ipv4"
+        let paths = try ask("neighbor", neighbor, "adj-in", "-a", family)[prefix].array
+        return paths.map { path in
+            let attributes = path["attrs"].array.first { $0["as_paths"] != .null } ?? .null
+            return attributes["as_paths"].array.flatMap { $0["asns"].array.compactMap(\.int) }
+                .map { String($0) }.joined(separator: " ")
+        }.sorted()
     }
 
     package func announce(_ prefix: String) throws { try change("add", prefix) }

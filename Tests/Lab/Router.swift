@@ -12,6 +12,9 @@ package struct Neighbor: Sendable {
     package var families: [String] = ["ipv4", "ipv6"]
     /// More of this neighbour, in the language of FRR (after `neighbor ADDRESS`) or BIRD (without the semicolon).
     package var options: [String] = []
+    /// More of each of its families, in the language of the implementation: lines of FRR (after `neighbor ADDRESS`) in
+    /// the address family, of BIRD (without the semicolon) in the channel, of GoBGP after the family's name.
+    package var familyOptions: [String] = []
 
     package init(name: String, address: String, asn: UInt32, passive: Bool = false) {
         (self.name, self.address, self.asn, self.passive) = (name, address, asn, passive)

@@ -28,12 +28,17 @@ package struct Negotiated: Sendable, Hashable {
     package var enhancedRouteRefresh = false
     /// What the peer says of stale routes that are kept for long; nil unless both sides know of them (RFC 9494).
     package var peerLongLived: LongLivedGracefulRestart?
+    /// Families of which the peer writes path identifiers, and those of which we do (RFC 7911).
+    package var pathIDsReceived: FamilySet = []
+    package var pathIDsSent: FamilySet = []
 
-    /// How UPDATEs of this session are read and written.
+    /// How UPDATEs of this session are read.
     package var decodeContext: DecodeContext {
-        DecodeContext(
+        var context = DecodeContext(
             fourOctetAS: fourOctetAS, families: families, isExternal: isExternal,
             maximumLength: extendedMessages ? 65535 : 4096, enhancedRouteRefresh: enhancedRouteRefresh)
+        context.pathIDs = pathIDsReceived
+        return context
     }
 
     /// Both sides announced graceful restart: a session lost without NOTIFICATION keeps its routes (RFC 4724).

@@ -49,6 +49,9 @@ package struct PeerConfiguration: Sendable, Hashable {
     /// zero: not at all, but we keep the peer's (RFC 9494). nil: the capability is not offered. Needs
     /// `gracefulRestart`.
     package var longLivedStaleTime: Duration?
+    /// Several paths of a prefix are taken from the peer (RFC 7911), and told to it, where it offers the same.
+    package var takesPathIDs = false
+    package var sendsPathIDs = false
 
     package init(
         name: String, address: IPAddress, remoteAS: ASNumber, localAS: ASNumber, routerID: RouterID,

@@ -22,6 +22,8 @@ package struct SpeakerPeer: Sendable, Hashable {
     /// Long-lived stale paths go to the peer even if it does not know of them (RFC 9494 section 4.6); internal peers
     /// only.
     package var sendsLongLivedStale = false
+    /// What the peer is told of each prefix where path identifiers were negotiated (RFC 7911).
+    package var pathSelection = PathSelection.best
 
     package init(
         name: String, address: IPAddress, asNumber: ASNumber, isExternal: Bool,
@@ -68,6 +70,9 @@ package struct FamilySummary: Sendable, Hashable {
     package let endOfRIBSent: Bool
     /// Why nothing of this family can be announced, if that is so.
     package let obstacle: String?
+    /// The peer writes path identifiers, or we do (RFC 7911).
+    package var receivesPathIDs = false
+    package var sendsPathIDs = false
 }
 
 /// The steps of a node's goodbye to its peers (RFC 8326): they are asked to prefer others before the paths go.

@@ -30,6 +30,12 @@ extension Configuration.PeerSettings {
             return override
         }
         peer.sendsLongLivedStale = bgp.gracefulRestart.longLivedPartialDeployment
+        peer.pathSelection =
+            switch addPath.send {
+            case .best, nil: .best
+            case .all: .all
+            case .most(let count): .most(count)
+            }
         return peer
     }
 
@@ -52,6 +58,8 @@ extension Configuration.PeerSettings {
         session.role = role?.wire
         session.strictRole = strictRole
         session.longLivedStaleTime = longLivedStaleTime ?? restart.longLivedStaleTime
+        session.takesPathIDs = addPath.receive
+        session.sendsPathIDs = addPath.send != nil
         return session
     }
 
