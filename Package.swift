@@ -63,9 +63,11 @@ let package = Package(
         core("NetTypes"),
         core("BGPWire", ["NetTypes"]),
         core("BGPSession", ["BGPWire", "NetTypes"]),
+        core("BGPCapture", ["BGPSession", "BGPWire", "NetTypes"]),
         core("RIB", ["BGPWire", "NetTypes"]),
         core("BGPSpeaker", ["BGPSession", "RIB", "BGPWire", "NetTypes"]),
         core("FIB", ["NetTypes"]),
+        core("NeighborDiscovery", ["NetTypes"]),
         core("PodWiring", ["NetTypes"]),
         core("IPAM", ["NetTypes"]),
 
@@ -81,24 +83,26 @@ let package = Package(
         edge(
             "NodeAgent",
             [
-                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring", "DispatchIO", "Netlink",
-                "ControlAPI", "CYAML", "CLinux", logging,
+                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "FIB", "NeighborDiscovery", "NetTypes",
+                "PodWiring", "DispatchIO", "Netlink", "ControlAPI", "CYAML", "CLinux", logging,
             ]),
 
         // Tools
         tool("martletd", ["NodeAgent", "NetTypes", argumentParser, logging]),
         tool("martlet", ["PodNetwork", "CNIPlugin"]),
         tool("martlet-ipam", ["PodAddresses", "CNIPlugin"]),
-        tool("martletctl", ["AgentClient", "ControlAPI", argumentParser]),
+        tool("martletctl", ["AgentClient", "ControlAPI", "BGPCapture", "NetTypes", argumentParser]),
 
         // Tests
         tests("NetTypesTests", ["NetTypes"]),
         tests("BGPWireTests", ["BGPWire", "NetTypes", "TestKit"]),
         tests("BGPSessionTests", ["BGPSession", "BGPWire", "NetTypes"]),
+        tests("BGPCaptureTests", ["BGPCapture", "BGPSession", "BGPWire", "NetTypes", "TestKit"]),
         tests("RIBTests", ["RIB", "BGPWire", "NetTypes"]),
         tests("BGPSpeakerTests", ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "NetTypes"]),
         tests("DispatchIOTests", ["DispatchIO", "NetTypes"]),
         tests("FIBTests", ["FIB", "NetTypes"]),
+        tests("NeighborDiscoveryTests", ["NeighborDiscovery", "NetTypes"]),
         tests("PodWiringTests", ["PodWiring", "NetTypes"]),
         tests("IPAMTests", ["IPAM", "NetTypes"]),
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
@@ -107,29 +111,35 @@ let package = Package(
         tests("PodNetworkTests", ["PodNetwork", "CNIPlugin", "NetTypes", "TestKit"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
         .testTarget(
-            name: "ControlAPITests", dependencies: ["AgentClient", "ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
+            name: "ControlAPITests",
+            dependencies: ["AgentClient", "ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
             path: "Tests/ControlAPITests", exclude: ["Golden"], swiftSettings: settings),
         tests(
             "NodeAgentTests",
             [
-                "NodeAgent", "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "PodWiring", "DispatchIO", "NetTypes",
-                "CLinux", "TestKit", logging,
+                "NodeAgent", "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "FIB", "PodWiring", "DispatchIO",
+                "NetTypes", "AgentClient", "ControlAPI", "CLinux", "TestKit", logging,
             ]),
         tests("TidyTests", ["TestKit"]),
+        tests("AgentClientTests", ["AgentClient", "ControlAPI", "TestKit"]),
         tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
         tests("InteropTests", ["Lab", "TestKit", "BGPWire", "NetTypes"]),
 
         tests("FuzzTests", ["FuzzTargets", "TestKit"]),
         .target(
             name: "FuzzTargets",
-            dependencies: ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "CNIPlugin", "NetTypes", "NodeAgent"],
+            dependencies: [
+                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "CNIPlugin", "NeighborDiscovery", "NetTypes",
+                "NodeAgent",
+            ],
             path: "Fuzz/Targets", swiftSettings: settings),
 
         // What the tests share: files of fixtures and processes (TestKit), racks of network namespaces (Lab); the demo
         // is a rack.
         .target(name: "TestKit", dependencies: ["NetTypes", "CLinux"], path: "Tests/TestKit", swiftSettings: settings),
         .target(
-            name: "Lab", dependencies: ["TestKit", "BGPWire", "NetTypes", "CLinux"], path: "Tests/Lab", swiftSettings: settings),
+            name: "Lab", dependencies: ["TestKit", "BGPWire", "NetTypes", "CLinux"], path: "Tests/Lab",
+            swiftSettings: settings),
         .executableTarget(
             name: "demo", dependencies: ["Lab", "TestKit", "NetTypes"], path: "Tests/Demo", swiftSettings: settings),
     ]

@@ -53,8 +53,12 @@ package final class BIRDRouter: Router, @unchecked Sendable {
             router id \(own.routerID);
             protocol device { }
             protocol direct { ipv4; ipv6; }
-            protocol kernel kernel4 { merge paths yes; ipv4 { import none; export where source = RTS_BGP; }; }
-            protocol kernel kernel6 { merge paths yes; ipv6 { import none; export where source = RTS_BGP; }; }
+            protocol kernel kernel4 {
+              graceful restart on; merge paths yes; ipv4 { import none; export where source = RTS_BGP; };
+            }
+            protocol kernel kernel6 {
+              graceful restart on; merge paths yes; ipv6 { import none; export where source = RTS_BGP; };
+            }
 
             """
         for family in ["ipv4", "ipv6"] {
@@ -74,7 +78,8 @@ package final class BIRDRouter: Router, @unchecked Sendable {
             if neighbor.passive { text += "  passive on;\n" }
             if own.reflects, neighbor.asn == own.asn { text += "  rr client;\n" }
             for family in neighbor.families {
-                let hop = neighbor.asn == own.asn ? "next hop self; " : ""
+                var hop = neighbor.asn == own.asn ? "next hop self; " : ""
+                if family == "ipv4", neighbor.extendsNextHop { hop += "extended next hop on; " }
                 let more = neighbor.familyOptions.map { "\($0); " }.joined()
                 text +=
                     "  \(family) { \(more)import all; \(hop)export where source = RTS_BGP || source = RTS_STATIC; };\n"

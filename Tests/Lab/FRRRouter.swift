@@ -71,12 +71,14 @@ package final class FRRRouter: Router, @unchecked Sendable {
             " no bgp default ipv4-unicast", " no bgp network import-check", " bgp bestpath as-path multipath-relax",
         ]
         for neighbor in own.neighbors {
+            let kind = neighbor.isUnnumbered ? "interface remote-as" : "remote-as"
             lines += [
-                " neighbor \(neighbor.address) remote-as \(neighbor.asn)",
+                " neighbor \(neighbor.address) \(kind) \(neighbor.isUnnumbered ? "external" : "\(neighbor.asn)")",
                 " neighbor \(neighbor.address) description \(neighbor.name)",
                 " neighbor \(neighbor.address) timers \(own.holdTime / 3) \(own.holdTime)",
                 " neighbor \(neighbor.address) timers connect 1",
             ]
+            if neighbor.extendsNextHop { lines.append(" neighbor \(neighbor.address) capability extended-nexthop") }
             lines += neighbor.options.map { " neighbor \(neighbor.address) \($0)" }
             if neighbor.passive { lines.append(" neighbor \(neighbor.address) passive") }
         }

@@ -3,11 +3,13 @@
 
   capture.py [bird|frr|gobgp|openbgpd|exabgp|bird-rich|frr-rich|gobgp-rich ...]
   capture.py --martletd PATH [bird|frr|gobgp|openbgpd ...]
+  capture.py --unnumbered PATH
 
 Each speaker runs in a network namespace of its own (named after this process) and meets a peer that only says OPEN and
 KEEPALIVE. It announces one prefix per family (the rich ones with all capabilities and attributes that the speaker can
 be made to send), and is then shut down by its own command line tool. With --martletd the
-peer is our own speaker, and both directions of the session are recorded (tcpdump).
+peer is our own speaker, and both directions of the session are recorded (tcpdump). With --unnumbered the link between
+FRR and our speaker has link-local addresses only: IPv4 goes over IPv6 next hops (RFC 8950).
 """
 import ctypes, datetime, os, re, shutil, socket, struct, subprocess, sys, tempfile, time
 
@@ -36,21 +38,21 @@ def write(path, text):
 
 
 # Each returns the commands to start, the command that shuts the peer down, and the version.
-def bird(d):
+def bird(d, more="", suffix=""):
     write(f"{d}/c", f'''router id {SPEAKER};
 protocol device {{ }}
 protocol static s4 {{ ipv4; route {V4} unreachable; }}
 protocol static s6 {{ ipv6; route {V6} unreachable; }}
 protocol bgp n {{ local {SPEAKER} as {SPEAKER_AS}; neighbor {PEER} as {PEER_AS}; passive yes; hold time 90;
-  graceful restart yes;
+  graceful restart yes; {more}
   ipv4 {{ import all; export all; next hop self; }}; ipv6 {{ import all; export all; next hop address fd99::1; }}; }}
 ''')
     version = re.search(r"[\d.]+", run("bird", "--version")).group()
     return ([inside("bird", "-f", "-c", f"{d}/c", "-s", f"{d}/ctl", "-P", f"{d}/pid")], [],
-            ["birdc", "-s", f"{d}/ctl", "disable", "n", f'"{TEXT}"'], f"bird-{version}")
+            ["birdc", "-s", f"{d}/ctl", "disable", "n", f'"{TEXT}"'], f"bird-{version}{suffix}")
 
 
-def frr(d):
+def frr(d, more="", suffix=""):
     write(f"{d}/c", f'''frr defaults traditional
 hostname tor-a
 router bgp {SPEAKER_AS}
@@ -60,7 +62,7 @@ router bgp {SPEAKER_AS}
  bgp graceful-restart
  neighbor {PEER} remote-as {PEER_AS}
  neighbor {PEER} passive
- neighbor {PEER} timers 30 90
+ neighbor {PEER} timers 30 90{more}
  address-family ipv4 unicast
   network {V4}
  exit-address-family
@@ -78,7 +80,7 @@ route-map HOP permit 10
     stop = ["vtysh", "--vty_socket", d, "-d", "bgpd", "-c", "configure terminal", "-c", f"router bgp {SPEAKER_AS}",
             "-c", f"neighbor {PEER} shutdown message {TEXT}"]
     version = re.search(r"version ([\d.]+)", run("/usr/lib/frr/bgpd", "--version")).group(1)
-    return [daemon], [], stop, f"frr-{version}"
+    return [daemon], [], stop, f"frr-{version}{suffix}"
 
 
 def gobgp(d):
@@ -236,8 +238,19 @@ DIFFERS = {
     ("openbgpd", "update-ipv6"): "MP_REACH_NLRI stands after the other attributes and has the extended length",
 }
 
+
+# Roles (RFC 9234), so that ONLY_TO_CUSTOMER comes too, and long-lived graceful restart (RFC 9494).
+def bird_roles(d):
+    return bird(d, "local role provider; long lived graceful restart yes; long lived stale time 3600;", "-roles")
+
+
+def frr_roles(d):
+    return frr(d, f"\n neighbor {PEER} local-role provider\n bgp long-lived-graceful-restart stale-time 3600", "-roles")
+
+
 SPEAKERS = {"bird": bird, "frr": frr, "gobgp": gobgp, "openbgpd": openbgpd, "exabgp": exabgp,
-            "bird-rich": rich(bird, bird_more), "frr-rich": rich(frr, frr_more), "gobgp-rich": rich(gobgp, gobgp_more)}
+            "bird-rich": rich(bird, bird_more), "frr-rich": rich(frr, frr_more), "gobgp-rich": rich(gobgp, gobgp_more),
+            "bird-roles": bird_roles, "frr-roles": frr_roles}
 
 
 def namespaces_up():
@@ -388,11 +401,14 @@ def streams(pcap):
     while offset + 16 <= len(data):
         length = struct.unpack("<I", data[offset + 8:offset + 12])[0]
         frame, offset = data[offset + 16:offset + 16 + length], offset + 16 + length
-        if frame[12:14] != b"\x08\x00" or frame[23] != 6: continue
-        ip = frame[14:14 + struct.unpack(">H", frame[16:18])[0]]
-        tcp = ip[(ip[0] & 15) * 4:]
-        payload = tcp[(tcp[12] >> 4) * 4:]
-        sender, number = socket.inet_ntoa(ip[12:16]), struct.unpack(">I", tcp[4:8])[0]
+        if frame[12:14] == b"\x08\x00" and frame[23] == 6:
+            ip = frame[14:14 + struct.unpack(">H", frame[16:18])[0]]
+            sender, tcp = socket.inet_ntoa(ip[12:16]), ip[(ip[0] & 15) * 4:]
+        elif frame[12:14] == b"\x86\xdd" and frame[20] == 6:
+            sender = socket.inet_ntop(socket.AF_INET6, frame[22:38])
+            tcp = frame[54:54 + struct.unpack(">H", frame[18:20])[0]]
+        else: continue
+        payload, number = tcp[(tcp[12] >> 4) * 4:], struct.unpack(">I", tcp[4:8])[0]
         if payload: connections.setdefault(frozenset((tcp[:2], tcp[2:4])), {}).setdefault(sender, {})[number] = payload
     talk = next((c for c in connections.values() if len(c) == 2), {})
     return {sender: b"".join(payload for _, payload in sorted(found.items())) for sender, found in talk.items()}
@@ -452,6 +468,7 @@ def record(name, martletd):
             save(folder, "martletd" if ours else version, "ours" if ours else "theirs", messages,
                  f"A session of martletd with {version}: what {'martletd' if ours else version} sent")
             print(version, "ours" if ours else "theirs", [kind(m) for m in messages])
+        shutil.copy(f"{d}/pcap", f"{folder}/session.pcap")
     except Exception as error:
         print(name, "failed:", error, open(f"{d}/log").read()[-800:] if os.path.exists(f"{d}/log") else "", file=sys.stderr)
         return 1
@@ -465,7 +482,73 @@ def record(name, martletd):
     return 0
 
 
+def unnumbered(martletd):
+    """A session of our speaker with FRR over a link without addresses, both directions."""
+    d = tempfile.mkdtemp(prefix="capture-unnumbered-")
+    os.chmod(d, 0o755)
+    os.makedirs(f"{d}/state")
+    children = []
+    try:
+        for name in (SPEAKER_NS, PEER_NS): run("ip", "netns", "add", name)
+        run("ip", "-n", SPEAKER_NS, "link", "add", "up0", "type", "veth", "peer", "name", "up0", "netns", PEER_NS)
+        for name in (SPEAKER_NS, PEER_NS):
+            for link in ("lo", "up0"): run("ip", "-n", name, "link", "set", link, "up")
+        write(f"{d}/z", "hostname tor-a\n")
+        write(f"{d}/c", f"""frr defaults traditional
+hostname tor-a
+router bgp {SPEAKER_AS}
+ bgp router-id {SPEAKER}
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ neighbor up0 interface remote-as external
+ address-family ipv4 unicast
+  network {V4}
+ exit-address-family
+ address-family ipv6 unicast
+  network {V6}
+  neighbor up0 activate
+ exit-address-family
+""")
+        run("chown", "-R", "frr:frr", d)
+        write(f"{d}/martletd.yaml", MARTLETD.format(d=f"{d}/state", **globals()).replace(
+            f"name: tor, address: {SPEAKER}, asn: {SPEAKER_AS}", "name: tor, interface: up0, asn: external"))
+        log = open(f"{d}/log", "w")
+        spawn = lambda command: children.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=d))
+        spawn(["ip", "netns", "exec", PEER_NS, "tcpdump", "-U", "-s", "0", "-i", "up0", "-w", f"{d}/pcap", "tcp", "port", "179"])
+        until("tcpdump", lambda: os.path.exists(f"{d}/pcap"))
+        own = lambda name: ["-i", f"{d}/{name}.pid", "-z", f"{d}/zserv.api", "-A", "127.0.0.1", "-P", "0", "--vty_socket", d]
+        spawn(inside("/usr/lib/frr/zebra", "-f", f"{d}/z", *own("zebra")))
+        until("zebra", lambda: os.path.exists(f"{d}/zserv.api"))
+        spawn(inside("/usr/lib/frr/bgpd", "-f", f"{d}/c", "-p", "179", *own("bgpd")))
+        spawn(["ip", "netns", "exec", PEER_NS, martletd, "--config", f"{d}/martletd.yaml"])
+        until("both tables", lambda: ask(f"{d}/state").count('"endOfRIBReceived" : true') == 2)
+        time.sleep(3)
+        version = "frr-" + re.search(r"version ([\d.]+)", run("/usr/lib/frr/bgpd", "--version")).group(1)
+        ours = re.search(r"inet6 (fe80::[0-9a-f:]+)/", run("ip", "-n", PEER_NS, "-6", "addr", "show", "up0")).group(1)
+        folder = f"{OUT}/unnumbered-with-{version}"
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        for sender, octets in streams(f"{d}/pcap").items():
+            who = "martletd" if sender == ours else version
+            messages = split(octets)
+            save(folder, "martletd" if sender == ours else version, "ours" if sender == ours else "theirs", messages,
+                 f"A session between martletd and {version} over link-local addresses: what {who} sent")
+            print(who, [kind(m) for m in messages])
+    except Exception as error:
+        print("unnumbered failed:", error, open(f"{d}/log").read()[-800:] if os.path.exists(f"{d}/log") else "", file=sys.stderr)
+        return 1
+    finally:
+        for child in children:
+            child.terminate()
+            try: child.wait(8)
+            except subprocess.TimeoutExpired: child.kill()
+        namespaces_down()
+        shutil.rmtree(d, ignore_errors=True)
+    return 0
+
+
 def main(arguments):
+    if arguments[:1] == ["--unnumbered"]: return unnumbered(arguments[1])
     if arguments[:1] == ["--martletd"]:
         martletd = os.path.abspath(arguments[1])
         return max(record(name, martletd) for name in arguments[2:] or SPEAKERS)

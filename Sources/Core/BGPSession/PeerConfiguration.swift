@@ -13,7 +13,7 @@ package struct PeerConfiguration: Sendable, Hashable {
 
     /// The operator's name for the peer, for text only.
     package var name: String
-    /// Where it is; one session per address.
+    /// Where it is; unspecified where that is found out while the agent runs. The machine itself does not use it.
     package var address: IPAddress
     /// The AS that its OPEN must name.
     package var remoteAS: ASNumber
@@ -37,6 +37,8 @@ package struct PeerConfiguration: Sendable, Hashable {
     package var gracefulRestart: GracefulRestartOptions?
     /// Our host name for the peer's commands to show, with or without a domain; nil: not told.
     package var hostName: String?
+    /// Offers to take IPv4 prefixes with IPv6 next hops (RFC 8950); means nothing where IPv4 is not offered.
+    package var extendedNextHop = false
     /// Any AS but ours is accepted; `remoteAS` then means nothing.
     package var acceptsAnyExternalAS = false
     /// The AS of the node, where `localAS` is another one that it has for this peer: no external peer is in it.

@@ -6,6 +6,7 @@ import RIB
 /// What the speaker must know of a configured peer; the session machine has its own configuration.
 package struct SpeakerPeer: Sendable, Hashable {
     package var name: String
+    /// Unspecified where it is found out with the session (`SessionAddresses.remote`).
     package var address: IPAddress
     package var asNumber: ASNumber
     package var isExternal: Bool
@@ -48,6 +49,8 @@ package struct SessionAddresses: Sendable, Hashable {
     package var ipv6LinkLocal: IPv6Address?
     /// Interface of the session, for link-local next hops.
     package var interface: String?
+    /// The peer's end of the session; nil: the configured address.
+    package var remote: IPAddress?
 
     package init(
         ipv4: IPAddress? = nil, ipv6: IPAddress? = nil, ipv6LinkLocal: IPv6Address? = nil, interface: String? = nil

@@ -41,7 +41,8 @@ package struct ImportPolicy: Sendable, Hashable {
                 return .clusterLoop
             }
         }
-        if ownAddresses.contains(attributes.nextHop) { return .nextHopOwn }
+        // A link-local address of ours may be another's on another link; on its own link the kernel's route knows.
+        if !attributes.nextHop.isLinkLocal, ownAddresses.contains(attributes.nextHop) { return .nextHopOwn }
         if requiresConnectedNextHop, !isConnected(attributes) { return .nextHopUnreachable }
         return .none
     }

@@ -20,7 +20,8 @@ extension Configuration.PeerSettings {
             case .none: .none
             }
         var peer = SpeakerPeer(
-            name: name, address: address, asNumber: asn, isExternal: !isInternal(bgp), importMode: imports,
+            name: name, address: address ?? .v6(.any), asNumber: asn, isExternal: !isInternal(bgp),
+            importMode: imports,
             exportMode: exports, isClient: routeReflectorClient, allowOwnAS: allowOwnAS)
         peer.role = role?.wire
         peer.localAS = localAS.map { settings in
@@ -45,7 +46,8 @@ extension Configuration.PeerSettings {
     ) -> PeerConfiguration {
         let restart = bgp.gracefulRestart
         var session = PeerConfiguration(
-            name: name, address: address, remoteAS: asn, localAS: localAS?.asn ?? bgp.asn, routerID: routerID,
+            name: name, address: address ?? .v6(.any), remoteAS: asn,
+            localAS: localAS?.asn ?? bgp.asn, routerID: routerID,
             holdTime: holdTime(bgp), keepaliveTime: bgp.keepaliveTime,
             sendHoldTime: bgp.sendHoldTime,
             families: families.reduce(into: FamilySet()) { $0.insert(FamilySet($1)) }, passive: passive,

@@ -21,6 +21,7 @@ struct ControlAnswers: ControlProvider {
         case .pods: await pods()
         case .explain(let prefix): await explain(prefix)
         case .history(let name): await history(name)
+        case .capture(let name): await capture(name)
         case .order(let order, let name): await obey(order, name)
         case .drain(let order): await agent.drain(order)
         case .undrain: await agent.undrain()
@@ -54,6 +55,14 @@ struct ControlAnswers: ControlProvider {
         return .history(HistoryDocument(peer: peer.settings.name, events: agent.history.events(peer.settings.name)))
     }
 
+    /// What is said with a peer from now on; ends with its reader.
+    private func capture(_ name: String) async -> ControlReply {
+        guard let peer = await peer(name) else { return await unknownPeer(name) }
+        let stream = ControlStream()
+        await peer.loop.capture(into: stream)
+        return .capture(stream)
+    }
+
     // MARK: sessions
 
     private func session(_ name: String) async -> ControlReply {
@@ -82,6 +91,8 @@ struct ControlAnswers: ControlProvider {
             let local = await peer.loop.localAddress
             var document = SessionDocument(
                 peer.settings, bgp, status, summaries, localAddress: local.map(\.description), at: .now)
+            if let target = peer.place.target { document.address = target.description }
+            document.waiting = await peer.loop.waiting
             document.shutdown = await agent.shutdown(of: peer)
             documents.append(document)
         }
@@ -91,7 +102,9 @@ struct ControlAnswers: ControlProvider {
     /// A peer by name or address.
     private func peer(_ name: String) async -> Agent.PeerHandle? {
         let address = IPAddress(name)
-        return await agent.peers.first { $0.settings.name == name || $0.settings.address == address }
+        let peers = await agent.peers
+        return peers.first { $0.settings.name == name || $0.place.target?.description == name }
+            ?? peers.first { address != nil && $0.place.target?.address == address }
     }
 
     private func unknownPeer(_ name: String) async -> ControlReply {

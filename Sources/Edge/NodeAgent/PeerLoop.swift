@@ -17,11 +17,25 @@ actor PeerLoop: Loop {
 
     let id: PeerID
     let settings: PeerSettings
+    /// Where the peer is.
+    var place: PeerPlace
+    /// Sessions may be opened: `start` was called and `stop` was not.
+    var isStarted = false
+    /// The keys that connections have, where they are keys and not a password.
+    var keysInUse: [TCPAOKeys.Identifiers] = []
+    /// Since when there is no session.
+    var idleSince = Instant.now
+    /// How long the peer's routes are kept after the session that was lost.
+    var patience = Duration.zero
     private let speaker: SpeakerLoop
     let logger: Logger
     let history: HistoryBook
     var machine: Peer
-    var wires: [ConnectionID: Wire] = [:]
+    var wires: [ConnectionID: Wire] = [:] {
+        didSet { if !captures.isEmpty { tapEnds() } }
+    }
+    /// Who listens to what is said.
+    var captures: [PeerCapture] = []
     var silence = SilenceWatch()
     /// What the log said last of a silent peer.
     var lastAdvice: String?
@@ -44,15 +58,20 @@ actor PeerLoop: Loop {
         var port: UInt16
         var localAddress: IPAddress?
         var options = TCPOptions()
-        /// The file with the TCP MD5 password; nil: the session has none.
-        var passwordFile: String?
+        /// What signs the segments; nil: nothing does.
+        var secret: TCPSecret.Source?
         var prefixLimit: Configuration.PrefixLimit?
+        /// Where the peer is at the start; nil: at its configured address.
+        var place: PeerPlace?
+        /// Whether IPv6 next hops are offered for IPv4; nil: over IPv6 sessions.
+        var extendedNextHop: Bool?
     }
 
     /// A TCP connection with the framing of its stream.
     final class Wire {
         let connection: TCPConnection
         var framer = Framer()
+        var memory = WireMemory()
         /// Octets given to the connection, and how many of them the peer's side had taken at the last look.
         private var queued = 0
         private var taken = 0
@@ -79,6 +98,7 @@ actor PeerLoop: Loop {
         executor = LoopExecutor(label: "martlet.peer.\(settings.configuration.name)")
         self.id = id
         self.settings = settings
+        place = settings.place ?? .at(PeerTarget(settings.configuration.address))
         self.speaker = speaker
         self.logger = logger
         self.history = history
@@ -93,7 +113,9 @@ actor PeerLoop: Loop {
     /// Opens the session.
     func start() {
         prepare()
-        perform(machine.start(at: .now))
+        isStarted = true
+        if let waiting { LogLine.peerWaits(peer: name, waiting).log(to: logger) }
+        startMachine()
     }
 
     /// Makes what a session needs; without `start` it stays shut.
@@ -106,6 +128,7 @@ actor PeerLoop: Loop {
     /// Ends the session: with `notification`, or with nil by closing TCP only, which lets a graceful restart keep
     /// routes.
     func stop(_ notification: NotificationMessage?) {
+        isStarted = false
         perform(machine.stop(notification, at: .now))
         timer?.cancel()
         timer = nil
@@ -160,7 +183,8 @@ actor PeerLoop: Loop {
             if case .notification(let notification) = message { note(sent: notification) }
             var writer = ByteWriter(capacity: 64)
             message.encode(into: &writer, in: machine.decodeContext(on: connection))
-            wire.send(writer.bytes)
+            if case .open = message { wire.memory.keep(writer.bytes, .sent) }
+            transmit(writer.bytes, on: connection, wire)
         case .close(let connection):
             wires.removeValue(forKey: connection)?.connection.close()
         case .established(let connection, let negotiated): established(connection, negotiated)
@@ -180,6 +204,9 @@ actor PeerLoop: Loop {
     private func established(_ connection: ConnectionID, _ negotiated: Negotiated) {
         session = connection
         lastAdvice = nil
+        // A capability without families asks for nothing to be kept (RFC 4724 section 3).
+        let restart = negotiated.peerGracefulRestart.flatMap { $0.families.isEmpty ? nil : $0.restartTime }
+        patience = .seconds(Int64(restart ?? 0))
         useSendHoldTime(negotiated.sendHoldTime, of: connection)
         batchesInFlight = 0
         isPaused = false
@@ -189,12 +216,14 @@ actor PeerLoop: Loop {
             restarted: negotiated.peerGracefulRestart?.restarted ?? false
         ).log(to: logger)
         note(up: families)
-        let local = wires[connection]?.connection.localAddress
-        speaker.post { [id] in $0.established(id, connection, negotiated, local: local) }
+        let (local, remote) = (wires[connection]?.connection.localAddress, target?.address)
+        speaker.post { [id] in $0.established(id, connection, negotiated, local: local, remote: remote) }
     }
 
     private func down(_ reason: DownReason) {
         session = nil
+        idleSince = .now
+        if !reason.keepsRoutes { patience = .zero }
         silence.restart(.read(), at: .now)
         batch = []
         LogLine.peerDown(peer: name, reason: reason.text, keepsRoutes: reason.keepsRoutes).log(to: logger)
@@ -208,6 +237,7 @@ actor PeerLoop: Loop {
     func received(_ bytes: UnsafeRawBufferPointer, on connection: ConnectionID) {
         guard let wire = wires[connection] else { return }
         let now = Instant.now
+        tap(received: bytes, on: connection, wire)
         wire.framer.append(bytes)
         while wires[connection] != nil {
             let context = machine.decodeContext(on: connection)
@@ -218,6 +248,7 @@ actor PeerLoop: Loop {
                 guard !wire.framer.isNotificationNext else { return hangUp(on: connection, at: now) }
                 return refuse(notification, on: connection, at: now)
             case .message(let type, let body):
+                if type == 1 { wire.memory.keep(wire.framer.message(body), .received) }
                 do throws(NotificationMessage) {
                     let message = try wire.framer.decode(type: type, body: body, in: context)
                     if case .update(let update) = message { log(update.faults, of: wire.framer.message(body)) }
@@ -298,7 +329,7 @@ actor PeerLoop: Loop {
     func send(_ bytes: [UInt8], on connection: ConnectionID, messages: Int) {
         guard connection == session, let wire = wires[connection] else { return }
         machine.countSentUpdates(messages)
-        wire.send(bytes)
+        transmit(bytes, on: connection, wire)
         if !wire.connection.isFull { speaker.post { [id] in $0.peerIsWritable(id, connection) } }
     }
 
