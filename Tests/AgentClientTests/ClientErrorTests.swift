@@ -14,9 +14,9 @@ struct ClientErrorTests {
     }
 
     @Test func `an agent that was killed is said to be gone`() throws {
-        let directory = try TemporaryDirectory()
-        defer { directory.remove() }
-        let path = directory.path + "/s.sock"
+        let directory = try require("mktemp", "-d").split(separator: "\n").joined()
+        defer { _ = try? run(["rm", "-r", directory]) }
+        let path = directory + "/s.sock"
         let code = "import socket,sys; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen()"
         try require("python3", "-c", code, path)
         #expect(throws: ControlError.notRunning(socket: path)) { try ControlClient(socket: path).get(.status) }
