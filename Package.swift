@@ -99,9 +99,10 @@ let package = Package(
         tests("BGPWireTests", ["BGPWire", "NetTypes", "TestKit"]),
         tests("BGPSessionTests", ["BGPSession", "BGPWire", "NetTypes"]),
         tests("BGPCaptureTests", ["BGPCapture", "BGPSession", "BGPWire", "NetTypes", "TestKit"]),
-        tests("RoutePolicyTests", ["RoutePolicy", "BGPWire", "NetTypes"]),
-        tests("RIBTests", ["RIB", "RoutePolicy", "BGPWire", "NetTypes"]),
-        tests("BGPSpeakerTests", ["BGPSpeaker", "BGPSession", "RIB", "RoutePolicy", "BGPWire", "NetTypes"]),
+        tests("RoutePolicyTests", ["RoutePolicy", "BGPWire", "NetTypes", "TestKit"]),
+        tests("RIBTests", ["RIB", "RoutePolicy", "BGPWire", "NetTypes", "TestKit"]),
+        tests(
+            "BGPSpeakerTests", ["BGPSpeaker", "BGPSession", "RIB", "RoutePolicy", "BGPWire", "NetTypes", "TestKit"]),
         tests("DispatchIOTests", ["DispatchIO", "NetTypes"]),
         tests("FIBTests", ["FIB", "NetTypes"]),
         tests("NeighborDiscoveryTests", ["NeighborDiscovery", "NetTypes"]),

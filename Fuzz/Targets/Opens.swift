@@ -16,7 +16,9 @@ extension PeerConfiguration {
             connectRetryTime: .seconds(Int64(input.byte() & 7)),
             gracefulRestart: choice & 32 == 0 ? .init(restartTime: input.short()) : nil,
             hostName: choice & 64 == 0 ? nil : "node.example.net")
-        extendedNextHop = choice & 128 != 0
+        takesPathIDs = choice & 128 != 0
+        sendsPathIDs = choice & 3 == 3
+        extendedNextHop = choice & 24 == 24
     }
 }
 
@@ -61,6 +63,8 @@ private func checkAgreement(_ left: PeerConfiguration, _ right: PeerConfiguratio
     mustHold(up.gracefulRestart == down.gracefulRestart, "they disagree on graceful restart")
     mustHold(up.gracefulNotification == down.gracefulNotification, "they disagree on the N bit")
     mustHold(up.enhancedRouteRefresh == down.enhancedRouteRefresh, "they disagree on refresh")
+    mustHold(up.pathIDsSent == down.pathIDsReceived, "they disagree on path identifiers")
+    mustHold(up.pathIDsReceived == down.pathIDsSent, "they disagree on path identifiers")
     check(up, left)
     check(down, right)
 }

@@ -6,11 +6,17 @@ import RIB
 
 /// What a peer holds of us: our octets, read as it reads them.
 struct ToldTable {
-    private(set) var routes: [Prefix: PathAttributes] = [:]
+    /// A prefix, and our number of the path where both sides have them (RFC 7911).
+    struct Key: Hashable {
+        let prefix: Prefix
+        let pathID: UInt32
+    }
+
+    private(set) var routes: [Key: PathAttributes] = [:]
     private let context: DecodeContext
     private var framer = Framer()
     /// Not repeated yet, between begin and end of a refresh (RFC 7313).
-    private var stale: [AddressFamily: Set<Prefix>] = [:]
+    private var stale: [AddressFamily: Set<Key>] = [:]
 
     init(_ context: DecodeContext = DecodeContext()) {
         self.context = context
@@ -31,11 +37,16 @@ struct ToldTable {
         switch message {
         case .update(let update):
             mustHold(update.faults.isEmpty, "our own UPDATE has faults: \(update.faults.map(\.reason))")
-            for prefix in update.withdrawn { routes[prefix] = nil }
+            for (index, prefix) in update.withdrawn.enumerated() {
+                let id = update.withdrawnIDs.isEmpty ? 0 : update.withdrawnIDs[index]
+                routes[Key(prefix: prefix, pathID: id)] = nil
+            }
             for announcement in update.announced {
-                for prefix in announcement.prefixes {
-                    routes[prefix] = announcement.attributes
-                    stale[prefix.family]?.remove(prefix)
+                for (index, prefix) in announcement.prefixes.enumerated() {
+                    let id = announcement.pathIDs.isEmpty ? 0 : announcement.pathIDs[index]
+                    let key = Key(prefix: prefix, pathID: id)
+                    routes[key] = announcement.attributes
+                    stale[prefix.family]?.remove(key)
                 }
             }
         case .routeRefresh(let refresh): read(refresh)
@@ -46,10 +57,10 @@ struct ToldTable {
     private mutating func read(_ refresh: RouteRefresh) {
         guard let family = AddressFamily(afi: refresh.afi) else { fatalError("a refresh of no family") }
         if refresh.subtype == RouteRefresh.begin {
-            stale[family] = Set(routes.keys.filter { $0.family == family })
+            stale[family] = Set(routes.keys.filter { $0.prefix.family == family })
         } else {
             guard let gone = stale.removeValue(forKey: family) else { fatalError("an end without begin") }
-            for prefix in gone { routes[prefix] = nil }
+            for key in gone { routes[key] = nil }
         }
     }
 }
@@ -75,8 +86,9 @@ extension SessionWorld {
         mustHold((try? framer.nextMessage(in: context)) == message, "\(message) is sent and cannot be read")
     }
 
-    /// At any moment.
+    /// Whenever no pass over the whole table is under way.
     func check() {
+        guard !speaker.hasWork else { return }
         for member in members {
             let received = speaker.paths(PathQuery(.received(member.id)))
             checkCounts(member, received)
@@ -100,18 +112,18 @@ extension SessionWorld {
     /// When nothing is left to say: the peers hold what we think that they hold, and all of it is in the Loc-RIB.
     func checkQuiet() {
         var rounds = 0
-        while speaker.hasChanges || members.contains(where: { speaker.hasMessages(for: $0.id) }) {
+        while speaker.hasWork || speaker.hasChanges || members.contains(where: { speaker.hasMessages(for: $0.id) }) {
             rounds += 1
             mustHold(rounds < 10_000, "it never becomes quiet")
             work(limit: 1000)
         }
-        let best = Set(speaker.paths(PathQuery(.usable)).filter(\.isBest).map(\.prefix))
+        let usable = Set(speaker.paths(PathQuery(.usable)).map(\.prefix))
         for member in members where member.session != nil {
             let advertised = speaker.paths(PathQuery(.advertised(member.id)))
             mustHold(advertised.count == member.told.routes.count, "the peer holds something else")
             for view in advertised {
-                mustHold(best.contains(view.prefix), "\(view.prefix) is announced and not in the Loc-RIB")
-                guard let told = member.told.routes[view.prefix] else {
+                mustHold(usable.contains(view.prefix), "\(view.prefix) is announced and not in the Loc-RIB")
+                guard let told = member.told.routes[.init(prefix: view.prefix, pathID: view.pathID)] else {
                     fatalError("\(view.prefix) never reached the peer")
                 }
                 mustHold(told == view.attributes || member.negotiated?.fourOctetAS == false, "other attributes")
@@ -130,7 +142,10 @@ extension SessionWorld {
         check()
         for member in members { speaker.removePeer(member.id) }
         speaker.originate([], at: now)
-        while speaker.hasChanges { _ = speaker.takeChanges(limit: 1000, describing: true) }
+        while speaker.hasWork || speaker.hasChanges {
+            speaker.work(limit: 1000)
+            _ = speaker.takeChanges(limit: 1000, describing: true)
+        }
         mustHold(speaker.tableSizes == (0, 0, 0), "\(speaker.tableSizes) is left in the tables")
         mustHold(speaker.nextDeadline == nil, "a deadline without a peer")
     }

@@ -55,16 +55,20 @@ final class SessionWorld {
         let isExternal = choice & 1 == 0
         let number = ASNumber(rawValue: isExternal ? 65001 + index : Self.localAS)
         let address = IPAddress.v4(IPv4Address(rawValue: 0xc000_020a + index))
-        let configuration = PeerConfiguration(
+        var configuration = PeerConfiguration(
             name: "peer", address: address, remoteAS: number, localAS: ASNumber(rawValue: Self.localAS),
             routerID: RouterID(rawValue: 0xc000_0201), holdTime: choice & 2 == 0 ? .seconds(90) : .zero,
             families: choice & 4 == 0 ? .all : .ipv4, passive: choice & 8 != 0,
             gracefulRestart: choice & 16 == 0 ? .init() : nil)
-        let id = speaker.addPeer(
-            SpeakerPeer(
-                name: "peer", address: address, asNumber: number, isExternal: isExternal,
-                importMode: choice & 32 == 0 ? .all : .safe, exportMode: choice & 64 == 0 ? .all : .localOnly,
-                isClient: choice & 128 != 0 && !isExternal))
+        let paths = input.byte()
+        configuration.takesPathIDs = paths & 1 != 0
+        configuration.sendsPathIDs = paths & 2 != 0
+        var peer = SpeakerPeer(
+            name: "peer", address: address, asNumber: number, isExternal: isExternal,
+            importMode: choice & 32 == 0 ? .all : .safe, exportMode: choice & 64 == 0 ? .all : .localOnly,
+            isClient: choice & 128 != 0 && !isExternal)
+        peer.pathSelection = [.best, .all, .most(2), .most(1)][Int(paths >> 2 & 3)]
+        let id = speaker.addPeer(peer)
         members.append(
             Member(
                 id: id, maker: MessageMaker(asNumber: number, isExternal: isExternal),
@@ -149,8 +153,7 @@ final class SessionWorld {
 
     private func announce(_ index: Int, _ choice: UInt8, _ input: inout FuzzInput) {
         guard let id = wire(index, choice) else { return }
-        let wide = members[index].machine.decodeContext(on: id).fourOctetAS
-        let body = members[index].maker.update(&input, wide: wide)
+        let body = members[index].maker.update(&input, in: members[index].machine.decodeContext(on: id))
         received(framed(2, body), index, id)
     }
 
@@ -256,7 +259,9 @@ final class SessionWorld {
         mustHold(members[index].session == nil, "established twice")
         members[index].session = id
         members[index].negotiated = negotiated
-        members[index].told = ToldTable(negotiated.decodeContext)
+        var context = negotiated.decodeContext
+        context.pathIDs = negotiated.pathIDsSent
+        members[index].told = ToldTable(context)
         speaker.established(members[index].id, negotiated, addresses(0), at: now)
     }
 
@@ -268,6 +273,7 @@ final class SessionWorld {
     }
 
     func work(limit: Int) {
+        speaker.work(limit: limit)
         _ = speaker.takeChanges(limit: limit, describing: true)
         for index in members.indices where members[index].session != nil {
             members[index].told.receive(speaker.takeMessages(for: members[index].id, limit: limit))

@@ -17,6 +17,14 @@ struct MessageMaker {
         if choice & 8 == 0 { capabilities.append(.enhancedRouteRefresh) }
         if choice & 16 != 0 { capabilities.append(.extendedMessage) }
         if choice & 32 == 0 { capabilities.append(.gracefulRestart(restart(&input))) }
+        if choice & 64 != 0 {
+            let paths = input.byte()
+            capabilities.append(
+                .addPath(
+                    AddressFamily.allCases.map {
+                        AddPathFamily(afi: $0.afi, receives: paths & 1 != 0, sends: paths & ($0 == .ipv4 ? 2 : 4) != 0)
+                    }))
+        }
         if choice & 64 != 0 { capabilities.append(.unknown(code: input.byte(), value: Array(input.take(4)))) }
         let holds: [UInt16] = [90, 0, 3, 9, 2, 65535]
         return Open(
@@ -44,44 +52,54 @@ struct MessageMaker {
         + (0..<12).compactMap { Prefix(strict: "fd00:10:244:\($0)::/64") }
         + ["::/0", "fd00:10:244::/48", "fe80::/10", "2001:db8::/32"].compactMap { Prefix(strict: $0) }
 
-    /// The body of an UPDATE for a session with these numbers.
-    func update(_ input: inout FuzzInput, wide: Bool) -> [UInt8] {
+    /// A prefix with what may stand before it.
+    private typealias Route = (id: UInt8, prefix: Prefix)
+
+    /// The body of an UPDATE for a session of this kind.
+    func update(_ input: inout FuzzInput, in context: DecodeContext) -> [UInt8] {
+        let wide = context.fourOctetAS
+        func route(_ input: inout FuzzInput) -> Route {
+            let prefix = input.choose(Self.prefixes)
+            return (context.pathIDs.contains(prefix.family) ? input.byte() & 3 + 1 : 0, prefix)
+        }
         let counts = input.byte()
-        let withdrawn = (0..<(counts >> 6)).map { _ in input.choose(Self.prefixes) }
-        let announced = (0..<(counts & 7)).map { _ in input.choose(Self.prefixes) }
+        let withdrawn = (0..<(counts >> 6)).map { _ in route(&input) }
+        let announced = (0..<(counts & 7)).map { _ in route(&input) }
         var list = announced.isEmpty ? [] : attributes(&input, wide: wide)
-        let reach = announced.filter { $0.family == .ipv6 || counts & 8 != 0 }
+        let reach = announced.filter { $0.prefix.family == .ipv6 || counts & 8 != 0 }
         if !reach.isEmpty { list.insert(multiprotocol(14, reach, link: counts & 16 != 0), at: 0) }
-        let unreach = withdrawn.filter { $0.family == .ipv6 }
+        let unreach = withdrawn.filter { $0.prefix.family == .ipv6 }
         if !unreach.isEmpty || counts & 32 != 0 { list.append(multiprotocol(15, unreach, link: false)) }
         damage(&list, &input)
         return Self.body(
-            withdrawn: withdrawn.filter { $0.family == .ipv4 }, list.flatMap(\.self),
-            counts & 8 == 0 ? announced.filter { $0.family == .ipv4 } : [])
+            withdrawn: withdrawn.filter { $0.prefix.family == .ipv4 }, list.flatMap(\.self),
+            counts & 8 == 0 ? announced.filter { $0.prefix.family == .ipv4 } : [])
     }
 
-    private static func body(withdrawn: [Prefix], _ attributes: [UInt8], _ announced: [Prefix]) -> [UInt8] {
+    private static func body(withdrawn: [Route], _ attributes: [UInt8], _ announced: [Route]) -> [UInt8] {
         let routes = withdrawn.flatMap(wire)
         return [UInt8(truncatingIfNeeded: routes.count >> 8), UInt8(truncatingIfNeeded: routes.count)] + routes
             + [UInt8(truncatingIfNeeded: attributes.count >> 8), UInt8(truncatingIfNeeded: attributes.count)]
             + attributes + announced.flatMap(wire)
     }
 
-    private static func wire(_ prefix: Prefix) -> [UInt8] {
+    private static func wire(_ route: Route) -> [UInt8] {
+        let prefix = route.prefix
         let octets = (Int(prefix.length) + 7) / 8
-        return [prefix.length] + (0..<octets).map { UInt8(truncatingIfNeeded: prefix.bits >> UInt128(120 - 8 * $0)) }
+        return (route.id == 0 ? [] : [0, 0, 0, route.id]) + [prefix.length]
+            + (0..<octets).map { UInt8(truncatingIfNeeded: prefix.bits >> UInt128(120 - 8 * $0)) }
     }
 
     /// Of one family in MP_REACH_NLRI (code 14) or MP_UNREACH_NLRI, that of the first prefix.
-    private func multiprotocol(_ code: UInt8, _ prefixes: [Prefix], link: Bool) -> [UInt8] {
-        let family = prefixes.first?.family ?? .ipv6
+    private func multiprotocol(_ code: UInt8, _ routes: [Route], link: Bool) -> [UInt8] {
+        let family = routes.first?.prefix.family ?? .ipv6
         var value: [UInt8] = [0, UInt8(family.afi), 1]
         if code == 14 {
             let hop: [UInt8] = [0x20, 1, 0x0d, 0xb8] + [UInt8](repeating: 0, count: 11) + [9]
             let linkLocal: [UInt8] = [0xfe, 0x80] + [UInt8](repeating: 0, count: 13) + [9]
             value += link ? [32] + hop + linkLocal + [0] : [16] + hop + [0]
         }
-        value += prefixes.filter { $0.family == family }.flatMap(Self.wire)
+        value += routes.filter { $0.prefix.family == family }.flatMap(Self.wire)
         return Self.attribute(0x80, code, value)
     }
 

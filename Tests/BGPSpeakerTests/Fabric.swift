@@ -334,6 +334,7 @@ final class Fabric {
         member.isTurnQueued = false
         guard member.isAlive else { return }
         let limit = Int.random(in: 1...20, using: &random)
+        member.speaker.work(limit: limit)
         _ = member.speaker.takeChanges(limit: limit, describing: false)
         var isBlocked = true
         for index in member.sessions.indices {
@@ -343,7 +344,7 @@ final class Fabric {
             isBlocked = false
             send(member.speaker.takeMessages(for: member.sessions[index].id, limit: limit), on: id, member, index)
         }
-        if !isBlocked || member.speaker.hasChanges { queueTurn(member) }
+        if !isBlocked || member.speaker.hasChanges || member.speaker.hasWork { queueTurn(member) }
     }
 }
 

@@ -1,6 +1,7 @@
 import BGPWire
 import NetTypes
-import TestKit
+// Every file here is written in its words.
+@_exported import TestKit
 
 /// One attribute on the wire; the extended length is used from 256 octets on.
 func attribute(_ flags: UInt8, _ code: UInt8, _ value: [UInt8]) -> [UInt8] {
@@ -72,21 +73,6 @@ struct Base {
         guard let replacement else { return list }
         list.removeAll { $0[1] == replacement[1] }
         return list + [replacement]
-    }
-}
-
-/// A generator whose numbers depend on the seed alone (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return z ^ z >> 31
     }
 }
 

@@ -23,6 +23,9 @@ package final class RawSpeaker: @unchecked Sendable {
         }
     }
 
+    /// MSG_NOSIGNAL, which not every import of the C library shows.
+    private static let noSignal: Int32 = 0x4000
+
     private let descriptor: Int32
     private let context = DecodeContext()
     private var framer = Framer()
@@ -72,7 +75,7 @@ package final class RawSpeaker: @unchecked Sendable {
             var rest = bytes[...]
             while !rest.isEmpty {
                 let count = rest.prefix(piece).withUnsafeBytes {
-                    Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                    Glibc.send(descriptor, $0.baseAddress, $0.count, Self.noSignal)
                 }
                 guard count > 0 else { return false }
                 rest = rest.dropFirst(count)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import NodeAgent
 
-private func cidr(_ text: String) throws -> Prefix { try #require(Prefix(strict: text)) }
+private func parsed(_ text: String) throws -> Prefix { try #require(Prefix(strict: text)) }
 
 @Suite struct `Agents on loopback` {
     @Test func `pass routes on between peers and take them back`() async throws {
@@ -16,7 +16,7 @@ private func cidr(_ text: String) throws -> Prefix { try #require(Prefix(strict:
                 rack.configuration(
                     1, pods: ["10.244.1.0/24"], peers: [rack.raw(98), rack.raw(99), rack.peer(2, of: 1)]))
             let other = try await rack.start(rack.configuration(2, peers: [rack.peer(1, of: 2)]))
-            let learned = try cidr("10.244.7.0/24"), own = try cidr("10.244.1.0/24")
+            let learned = try parsed("10.244.7.0/24"), own = try parsed("10.244.1.0/24")
             let (source, target) = (try rack.connect(from: 98, to: 1), try rack.connect(from: 99, to: 1))
             try source.establish(64798)
             try target.establish(64799)
@@ -41,7 +41,7 @@ private func cidr(_ text: String) throws -> Prefix { try #require(Prefix(strict:
             let two = try await rack.start(rack.configuration(2, peers: [rack.peer(1, of: 2)]))
             let three = try await rack.start(rack.configuration(3, peers: [rack.peer(1, of: 3)]))
             let four = try await rack.start(rack.configuration(4, peers: [rack.peer(1, of: 4)]))
-            let first = try cidr("10.244.1.0/24"), second = try cidr("10.244.11.0/24")
+            let first = try parsed("10.244.1.0/24"), second = try parsed("10.244.11.0/24")
             #expect(await eventually { await hub.advertised(to: "host-2") == [first] })
             #expect(await eventually { await hub.advertised(to: "host-3") == [first] })
             #expect(await !hub.session("host-4").isEstablished)
@@ -78,7 +78,7 @@ private func cidr(_ text: String) throws -> Prefix { try #require(Prefix(strict:
 
     @Test func `a table of which a peer may be told nothing does not hold its End-of-RIB back`() async throws {
         try await AgentHarness.run { rack in
-            let own = try cidr("10.244.1.0/24")
+            let own = try parsed("10.244.1.0/24")
             let quiet = "{name: quiet, address: \(rack.network).97, asn: 64797, passive: true}"
             let hub = try await rack.start(
                 rack.configuration(1, pods: ["10.244.1.0/24"], peers: [rack.raw(98), quiet]))

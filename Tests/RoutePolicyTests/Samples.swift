@@ -1,33 +1,8 @@
 import BGPWire
 import NetTypes
 import RoutePolicy
-
-/// A generator whose numbers depend on the seed alone (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return z ^ z >> 31
-    }
-}
-
-func cidr(_ text: String) -> Prefix {
-    guard let prefix = Prefix(strict: text) else { preconditionFailure("\(text) is no prefix") }
-    return prefix
-}
-
-func ip(_ text: String) -> IPAddress {
-    guard let address = IPAddress(text) else { preconditionFailure("\(text) is no address") }
-    return address
-}
-
-func asn(_ number: UInt32) -> ASNumber { ASNumber(rawValue: number) }
+// Every file here is written in its words.
+@_exported import TestKit
 
 /// A path from text: `65001 {1,2} (3)`.
 func path(_ text: String) -> ASPath {

@@ -32,5 +32,8 @@ void clinux_share_heap(void);
 /// the kernel does when the process ends in whatever way. 0, or -1 with errno (EAGAIN: somebody else has it).
 int clinux_lock(int fd);
 
+/// One heap for all threads from now on (mallopt, which not every import of the C library shows).
+void clinux_share_heap(void);
+
 /// Whether another open file description has the lock of `clinux_lock`; takes nothing. 1, 0, or -1 with errno.
 int clinux_is_locked(int fd);
