@@ -7,7 +7,7 @@ package final class FRRRouter: Router {
     package let namespace: Namespace
     private let directory: String
     private let configuration: RouterConfiguration
-    private let daemons: [Daemon]
+    private let zebra, bgpd: Service
 
     package init(_ configuration: RouterConfiguration, in namespace: Namespace, directory: String) throws {
         self.namespace = namespace
@@ -29,20 +29,33 @@ package final class FRRRouter: Router {
                 "-A", "127.0.0.1", "-P", "0", "--vty_socket", directory,
             ]
         }
-        let first = try Daemon([zebra] + arguments("zebra"), in: namespace, log: "\(directory)/zebra.out")
+        self.zebra = try Service(
+            [zebra] + arguments("zebra"), in: namespace, log: "\(directory)/zebra.out", ready: "zebra opens its socket"
+        ) { access("\(directory)/zserv.api", F_OK) == 0 }
         do {
-            try first.wait(for: "zebra opens its socket") { access("\(directory)/zserv.api", F_OK) == 0 }
-            let second = try Daemon(
-                [bgpd, "-p", "179"] + arguments("bgpd"), in: namespace, log: "\(directory)/bgpd.out")
-            daemons = [second, first]
-            try second.wait(for: "bgpd answers vtysh") {
-                access("\(directory)/bgpd.vty", F_OK) == 0
-                    && (try? Self.ask(directory, "show bgp summary json")).map { $0.hasPrefix("{") } == true
-            }
+            self.bgpd = try Service(
+                [bgpd, "-p", "179"] + arguments("bgpd"), in: namespace, log: "\(directory)/bgpd.out",
+                ready: Self.isReady
+            ) { Self.answers(directory) }
         } catch {
-            first.killNow()
+            self.zebra.killNow()
             throw error
         }
+    }
+
+    private static let isReady = "bgpd answers vtysh"
+
+    private static func answers(_ directory: String) -> Bool {
+        access("\(directory)/bgpd.vty", F_OK) == 0
+            && (try? ask(directory, "show bgp summary json")).map { $0.hasPrefix("{") } == true
+    }
+
+    /// bgpd only: zebra, and what it put into the kernel, stay.
+    package func crash() { bgpd.killNow() }
+
+    package func recover() throws {
+        try? FileManager.default.removeItem(atPath: "\(directory)/bgpd.vty")
+        try bgpd.start(ready: Self.isReady) { Self.answers(directory) }
     }
 
     private static func text(_ own: RouterConfiguration, _ namespace: Namespace, _ directory: String) -> String {
@@ -50,7 +63,9 @@ package final class FRRRouter: Router {
             "frr defaults traditional", "hostname \(namespace.role)", "log file \(directory)/bgpd.log informational",
             "router bgp \(own.asn)", " bgp router-id \(own.routerID)", " no bgp ebgp-requires-policy",
             " no bgp default ipv4-unicast", " no bgp network import-check", " bgp bestpath as-path multipath-relax",
+            " bgp log-neighbor-changes",
         ]
+        if own.keepsForwarding { lines += [" bgp graceful-restart", " bgp graceful-restart preserve-fw-state"] }
         for neighbor in own.neighbors {
             lines += [
                 " neighbor \(neighbor.address) remote-as \(neighbor.asn)",
@@ -58,7 +73,7 @@ package final class FRRRouter: Router {
                 " neighbor \(neighbor.address) timers \(own.holdTime / 3) \(own.holdTime)",
                 " neighbor \(neighbor.address) timers connect 1",
             ]
-            lines += neighbor.options.map { " neighbor \(neighbor.address) \($0)" }
+            lines += (options(of: neighbor) + neighbor.options).map { " neighbor \(neighbor.address) \($0)" }
             if neighbor.passive { lines.append(" neighbor \(neighbor.address) passive") }
         }
         for family in ["ipv4", "ipv6"] {
@@ -66,6 +81,7 @@ package final class FRRRouter: Router {
             lines.append("  maximum-paths 4")
             for neighbor in own.neighbors where neighbor.families.contains(family) {
                 lines.append("  neighbor \(neighbor.address) activate")
+                lines += familyOptions(of: neighbor).map { "  neighbor \(neighbor.address) \($0)" }
                 if own.reflects, neighbor.asn == own.asn {
                     lines.append("  neighbor \(neighbor.address) route-reflector-client")
                     lines.append("  neighbor \(neighbor.address) next-hop-self force")
@@ -74,6 +90,7 @@ package final class FRRRouter: Router {
             lines += own.networks(family).map { "  network \($0)" }
             lines.append(" exit-address-family")
         }
+        lines += own.neighbors.flatMap(routeMap)
         return lines.joined(separator: "\n") + "\n" + own.extra + "\n"
     }
 
@@ -115,14 +132,13 @@ package final class FRRRouter: Router {
             "configure terminal", "router bgp \(configuration.asn)", "neighbor \(neighbor) shutdown message \(message)")
     }
 
-    package var logTail: String {
-        ((try? String(contentsOfFile: "\(directory)/bgpd.log", encoding: .utf8)).map { String($0.suffix(1000)) } ?? "")
-            + daemons.map(\.logTail).joined()
-    }
+    /// All that bgpd logged.
+    var log: String { (try? String(contentsOfFile: "\(directory)/bgpd.log", encoding: .utf8)) ?? "" }
+    package var logTail: String { String(log.suffix(1000)) + bgpd.logTail + zebra.logTail }
 
-    package func stop() { for daemon in daemons { daemon.stop() } }
-    package func kill() { for daemon in daemons { daemon.killNow() } }
-    package func keep() { for daemon in daemons { daemon.keep() } }
+    package func stop() { for service in [bgpd, zebra] { service.stop() } }
+    package func kill() { for service in [bgpd, zebra] { service.killNow() } }
+    package func keep() { for service in [bgpd, zebra] { service.keep() } }
 
     /// How an operator asks it.
     package var cli: String { "vtysh --vty_socket \(directory) --config_dir \(directory)" }
