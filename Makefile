@@ -18,7 +18,7 @@ MANPAGES := $(wildcard docs/man/*.[1-8])
 RELEASE := $(SWIFT) build -c release --static-swift-stdlib -Xlinker --gc-sections -Xlinker -s
 STATIC := $(SWIFT) build -c release --scratch-path .build-static -Xswiftc -static-executable -Xlinker --gc-sections -Xlinker -s
 
-.PHONY: help build demo test lint bench bench-cni fuzz install clean toolchain tor root
+.PHONY: help build demo test interop-table lint bench bench-cni fuzz install clean toolchain tor root
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -53,6 +53,12 @@ test: root toolchain ## everything: units, fixtures, scenarios, namespaces, real
 	@echo "== tests"
 	@$(SWIFT) build --build-tests
 	@$(SWIFT) test --skip-build --disable-xctest
+
+interop-table: root toolchain ## docs/interop.md, from a run against real routers
+	@scripts/install-deps build test
+	@$(MAKE) --no-print-directory build
+	@$(SWIFT) build --build-tests
+	@MARTLET_INTEROP_TABLE=$(CURDIR)/docs/interop.md $(SWIFT) test --skip-build --disable-xctest --filter MatrixTests
 
 lint: toolchain ## format and syntax of all that is written here
 	@scripts/install-deps lint

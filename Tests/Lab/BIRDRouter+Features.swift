@@ -44,7 +44,8 @@ extension BIRDRouter {
         return log.split(separator: "\n").contains { line in
             guard line.contains(own) else { return false }
             return switch notice {
-            case .tooManyPrefixes: line.contains("Maximum number of prefixes reached")
+            case .tooManyPrefixes:
+                ["Maximum number of prefixes reached", "Route limit exceeded"].contains { line.contains($0) }
             case .shutdown(let text): line.contains("Administrative shutdown") && line.contains(text)
             }
         }

@@ -18,9 +18,10 @@ package final class BIRDRouter: Router, @unchecked Sendable {
         let bird = try requireProgram("bird", package: "bird2")
         try makeDirectory(directory)
         try writeFile("\(directory)/bird.conf", Self.text(configuration, directory))
+        // With -R it announces nothing before every neighbour is there, or 240 s are over.
         service = try Service(
             [
-                bird, "-f", "-R", "-c", "\(directory)/bird.conf", "-s", "\(directory)/bird.ctl", "-P",
+                bird, "-f", "-c", "\(directory)/bird.conf", "-s", "\(directory)/bird.ctl", "-P",
                 "\(directory)/bird.pid",
             ],
             in: namespace, log: "\(directory)/bird.out", ready: Self.isReady
@@ -39,7 +40,9 @@ package final class BIRDRouter: Router, @unchecked Sendable {
 
     package func recover() throws {
         try? FileManager.default.removeItem(atPath: "\(directory)/bird.ctl")
-        try service.start(ready: Self.isReady) { try Self.answers(directory) }
+        try service.start(adding: configuration.keepsForwarding ? ["-R"] : [], ready: Self.isReady) {
+            try Self.answers(directory)
+        }
     }
 
     private static func text(_ own: RouterConfiguration, _ directory: String) -> String {

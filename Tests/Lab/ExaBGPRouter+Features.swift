@@ -95,8 +95,9 @@ struct ExaBGPEvents {
             if !isUp { routes = [:] }
         case "open": capabilities = Array(event["neighbor"]["open"]["capabilities"].object.values)
         case "notification":
-            let body = event["neighbor"]["message"]["body"].string ?? event["neighbor"]["body"].string ?? ""
-            if let bytes = try? hex(body) { notifications.append(bytes) }
+            // As raw bytes: `0x`, then hex digits. As parsed, which also comes, it has no body.
+            let body = event["neighbor"]["message"]["body"].string ?? ""
+            if let bytes = try? hex(String(body.dropFirst(2))), !bytes.isEmpty { notifications.append(bytes) }
         case "update": take(update: event["neighbor"]["message"]["update"])
         default: break
         }

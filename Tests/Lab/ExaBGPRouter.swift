@@ -68,7 +68,7 @@ package final class ExaBGPRouter: Router, @unchecked Sendable {
                     neighbor-changes;
                     receive { parsed; open; update; }
                   }
-                  api notes {
+                  api notes-\(neighbor.name) {
                     processes [ lab ];
                     receive { packets; notification; }
                     send { packets; notification; }

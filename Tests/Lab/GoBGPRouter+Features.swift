@@ -88,7 +88,7 @@ extension GoBGPRouter {
     }
 
     package func askForRefresh(_ neighbor: String) throws {
-        try namespace.require("gobgp", "neighbor", neighbor, "softresetin")
+        throw LabError("GoBGP sends no ROUTE-REFRESH: `softresetin` reads its own Adj-RIB-In once more")
     }
 
     package func largeCommunities(of prefix: String, from neighbor: String) throws -> Set<String> {

@@ -106,7 +106,8 @@ package final class GoBGPRouter: Router {
     }
 
     package func shutDown(_ neighbor: String, message: String) throws {
-        try namespace.require("gobgp", "neighbor", neighbor, "disable", "--reason", message)
+        // `disable`, which is to take its place, forgets the reason.
+        try namespace.require("gobgp", "neighbor", neighbor, "shutdown", "--reason", message)
     }
 
     /// All that it logged.

@@ -17,6 +17,7 @@ extension OpenBGPDRouter {
     static func rules(for neighbor: Neighbor, _ own: RouterConfiguration) -> [String] {
         var rules: [String] = []
         if neighbor.asn == own.asn { rules.append("prefix 0.0.0.0/0 or-longer set nexthop self") }
+        // External neighbours on its own links get the first address of loopback all the same.
         if let hop = neighbor.nextHopIPv6 { rules.append("prefix ::/0 or-longer set nexthop \(hop)") }
         rules += neighbor.largeCommunities.map { "set large-community \($0)" }
         return rules.map { "match to \(neighbor.address) \($0)\n" }

@@ -56,6 +56,16 @@ enum Matrix {
             .openbgpd, .extendedMessages,
             .lacks("OpenBGPD 7.7 does not offer capability 6", unlessOffered: "extended-message")
         ),
+        (
+            .gobgp, .theirRefresh,
+            .lacks("GoBGP 3.10 never sends ROUTE-REFRESH: its `softresetin` reads its own Adj-RIB-In once more")
+        ),
+        (
+            .frr, .theirRestart,
+            .test(
+                note: "FRR 8.4 itself takes IPv6 routes out of its kernel for some 50 ms when bgpd comes back: static "
+                    + "ones fill that gap")
+        ),
         (.gobgp, .ourRestart, .test(note: forwarding)),
         (.gobgp, .theirRestart, .test(note: "started again with `gobgpd -r`, which sets the F bit; \(forwarding)")),
         (.openbgpd, .ourRestart, .test(note: forwarding)),

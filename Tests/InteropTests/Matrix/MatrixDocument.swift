@@ -53,11 +53,13 @@ enum MatrixDocument {
 /// Gathers outcomes for the file that MARTLET_INTEROP_TABLE names.
 actor MatrixReport {
     static let shared = MatrixReport()
+    static var isWriting: Bool { file != nil }
+    private static var file: String? { ProcessInfo.processInfo.environment["MARTLET_INTEROP_TABLE"] }
     private var outcomes: [Cell: Outcome] = [:]
 
     func note(_ cell: Cell, _ outcome: Outcome) throws {
         outcomes[cell] = outcome
-        guard let file = ProcessInfo.processInfo.environment["MARTLET_INTEROP_TABLE"] else { return }
+        guard let file = Self.file else { return }
         try MatrixDocument.text { outcomes[$0] }.write(toFile: file, atomically: true, encoding: .utf8)
     }
 }

@@ -25,7 +25,8 @@ extension Interop {
 
         @Test(arguments: Matrix.cells(of: .exabgp)) func `with ExaBGP`(cell: Cell) async throws { try await run(cell) }
 
-        @Test func `the page in docs is what the matrix says when every test passes`() throws {
+        @Test(.enabled(if: !MatrixReport.isWriting, "the page is being written"))
+        func `the page in docs is what the matrix says when every test passes`() throws {
             let page = try String(contentsOfFile: MatrixDocument.path, encoding: .utf8)
             #expect(page == MatrixDocument.text { _ in .passed }, "run `make interop-table`")
         }

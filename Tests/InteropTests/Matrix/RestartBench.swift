@@ -5,6 +5,7 @@ import TestKit
 /// Two nodes with a pod each under one router, and streams between the pods while one speaker is away.
 struct RestartBench {
     private let rack: Rack
+    private let kind: RouterKind
     private let tor: any Router
     private let nodes: [MartletNode]
     private let here, there: Pod
@@ -13,35 +14,81 @@ struct RestartBench {
     static func run(_ kind: RouterKind, _ report: MatrixRun.Reporter) throws {
         try Rack.use(nodes: 2) { rack in
             let bench = try RestartBench(rack, kind)
+            report.lacking { try bench.offered() }
             report.cell(.ourRestart) { try bench.restartNode() }
             report.cell(.theirRestart) { try bench.restartRouter() }
         }
     }
 
-    private init(_ rack: Rack, _ kind: RouterKind) throws {
-        self.rack = rack
+    /// A session: the router's address, the node's, and its families.
+    private typealias Ends = (router: String, node: String, families: [String])
+
+    /// One session for both families; two with OpenBGPD, which has one IPv6 next hop for all its sessions over IPv4.
+    private static func sessions(_ rack: Rack, _ kind: RouterKind, _ node: Int) -> [Ends] {
+        let link = rack.link(node: node)
+        guard kind == .openbgpd else { return [(link.routerIPv4, link.nodeIPv4, ["ipv4", "ipv6"])] }
+        return [(link.routerIPv4, link.nodeIPv4, ["ipv4"]), (link.routerIPv6, link.nodeIPv6, ["ipv6"])]
+    }
+
+    private func sessions(_ node: Int) -> [Ends] { Self.sessions(rack, kind, node) }
+
+    private static func configuration(_ rack: Rack, _ kind: RouterKind) -> RouterConfiguration {
         var configuration = rack.routerConfiguration()
         configuration.keepsForwarding = true
-        for node in rack.nodes.indices {
-            configuration.neighbors[node].nextHopIPv6 = rack.link(node: node).routerIPv6
-            switch kind {
-            case .frr, .bird: continue
-            case .exabgp: configuration.networks += Rack.podCIDRs(node)  // It passes nothing on by itself.
-            case .gobgp, .openbgpd: break
-            }
-            let link = rack.link(node: node)
-            for (prefix, hop) in zip(Rack.podCIDRs(node), [link.nodeIPv4, link.nodeIPv6]) {
-                try rack.tors[0].require("ip", "route", "add", prefix, "via", hop)
+        configuration.neighbors = rack.nodes.indices.flatMap { node in
+            sessions(rack, kind, node).map { ends in
+                let name = Rack.nodeName(node) + (ends.families == ["ipv6"] ? "-6" : "")
+                var neighbor = Neighbor(name: name, address: ends.node, asn: Rack.nodeASN(node))
+                neighbor.families = ends.families
+                neighbor.nextHopIPv6 = rack.link(node: node).routerIPv6
+                return neighbor
             }
         }
-        tor = try rack.startRouter(kind, configuration)
-        nodes = try rack.nodes.indices.map { try rack.startMartlet($0) }
+        if kind == .openbgpd { configuration.nextHopIPv6 = nil }
+        // It passes nothing on by itself.
+        if kind == .exabgp { configuration.networks = rack.nodes.indices.flatMap(Rack.podCIDRs) }
+        return configuration
+    }
+
+    private init(_ rack: Rack, _ kind: RouterKind) throws {
+        self.rack = rack
+        self.kind = kind
+        if ![.frr, .bird].contains(kind) { try Self.addStaticRoutes(rack, [.ipv4, .ipv6]) }
+        tor = try rack.startRouter(kind, Self.configuration(rack, kind))
+        nodes = try rack.nodes.indices.map { node in
+            try rack.startMartlet(node) { own in
+                own.peers = Self.sessions(rack, kind, node).enumerated().map { number, ends in
+                    var peer = MartletPeer(name: "tor-\(number)", address: ends.router, asn: Rack.torASN(0))
+                    peer.options = ["families: [\(ends.families.map { $0 + "-unicast" }.joined(separator: ", "))]"]
+                    return peer
+                }
+            }
+        }
         for node in rack.nodes { try node.waitPrefixes(everything, protocolID: 179, within: 30) }
         for node in rack.nodes.indices {
-            try tor.waitAccepted(Set(Rack.podCIDRs(node)), from: rack.link(node: node).nodeIPv4)
+            for ends in Self.sessions(rack, kind, node) {
+                let expected = Rack.podCIDRs(node).filter { ends.families.contains($0.contains(":") ? "ipv6" : "ipv4") }
+                try tor.waitAccepted(Set(expected), from: ends.node)
+            }
         }
         here = try Pod("pod-a1", in: rack.name, on: try nodes[0].podNetwork())
         there = try Pod("pod-b1", in: rack.name, on: try nodes[1].podNetwork())
+    }
+
+    /// What forwards for a router that puts nothing into the kernel, or when that falls short; worse than what it puts
+    /// there.
+    private static func addStaticRoutes(_ rack: Rack, _ families: [AddressFamily]) throws {
+        for node in rack.nodes.indices {
+            let link = rack.link(node: node)
+            let routes = zip(AddressFamily.allCases, zip(Rack.podCIDRs(node), [link.nodeIPv4, link.nodeIPv6]))
+            for (family, (prefix, hop)) in routes where families.contains(family) {
+                try rack.tors[0].require("ip", "route", "add", prefix, "via", hop, "metric", "1024")
+            }
+        }
+    }
+
+    private func offered() throws -> [String] {
+        try nodes[0].session(sessions(0)[0].router)["capabilitiesReceived"].array.compactMap(\.string)
     }
 
     private func restartNode() throws {
@@ -56,11 +103,14 @@ struct RestartBench {
     }
 
     private func restartRouter() throws {
+        if kind == .frr { try Self.addStaticRoutes(rack, [.ipv6]) }
         try countingPackets { stream in
             try tor.crash()
             for node in nodes.indices {
-                try eventually("node \(node) has lost the session") {
-                    try nodes[node].state(of: rack.link(node: node).routerIPv4) != "Established"
+                for ends in sessions(node) {
+                    try eventually("node \(node) has lost the session") {
+                        try nodes[node].state(of: ends.router) != "Established"
+                    }
                 }
             }
             try stream.advance(by: 500)
@@ -95,17 +145,19 @@ struct RestartBench {
     }
 
     private func waitEstablished(_ node: Int) throws {
-        try tor.waitEstablished(rack.link(node: node).nodeIPv4, within: 40)
-        try nodes[node].waitEstablished(rack.link(node: node).routerIPv4)
+        for ends in sessions(node) {
+            try tor.waitEstablished(ends.node, within: 40)
+            try nodes[node].waitEstablished(ends.router)
+        }
     }
 
     /// Waits until nothing of before the restart is left unconfirmed.
     private func waitFresh(_ node: Int) throws {
-        func families() throws -> [JSONValue] {
-            try nodes[node].session(rack.link(node: node).routerIPv4)["families"].array
-        }
-        try eventually("node \(node) has no stale route", within: 40, last: { (try? "\(families())") ?? "" }) {
-            try families().allSatisfy { $0["stale"].int == 0 && ($0["accepted"].int ?? 0) > 0 }
+        for ends in sessions(node) {
+            func families() throws -> [JSONValue] { try nodes[node].session(ends.router)["families"].array }
+            try eventually("node \(node) has no stale route", within: 40, last: { (try? "\(families())") ?? "" }) {
+                try families().allSatisfy { $0["stale"].int == 0 && ($0["accepted"].int ?? 0) > 0 }
+            }
         }
     }
 }
