@@ -4,6 +4,7 @@ SWIFT ?= swift
 TOR ?= frr
 KEEP ?=
 SECONDS ?= 60
+RUNS ?=
 PREFIX ?= /usr/local
 CNIBINDIR ?= /opt/cni/bin
 RTPROTOSDIR ?= /etc/iproute2/rt_protos.d
@@ -18,11 +19,11 @@ MANPAGES := $(wildcard docs/man/*.[1-8])
 RELEASE := $(SWIFT) build -c release --static-swift-stdlib -Xlinker --gc-sections -Xlinker -s
 STATIC := $(SWIFT) build -c release --scratch-path .build-static -Xswiftc -static-executable -Xlinker --gc-sections -Xlinker -s
 
-.PHONY: help build demo test interop-table lint bench bench-cni fuzz install clean toolchain tor root
+.PHONY: help build demo test interop-table test-long lint bench bench-cni fuzz install clean toolchain tor root
 .NOTPARALLEL:
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: toolchain ## release binaries into build/bin
 	@scripts/install-deps build
@@ -60,6 +61,13 @@ interop-table: root toolchain ## docs/interop.md, from a run against real router
 	@$(SWIFT) build --build-tests
 	@MARTLET_INTEROP_TABLE=$(CURDIR)/docs/interop.md $(SWIFT) test --skip-build --disable-xctest --filter MatrixTests
 
+test-long: root toolchain ## what takes its time: abuse for a minute, thousands of simulated networks, ten million fuzz runs
+	@scripts/install-deps build test fuzz
+	@$(MAKE) --no-print-directory build
+	@$(SWIFT) build --build-tests
+	@MARTLET_TEST_LONG=1 $(SWIFT) test --skip-build --disable-xctest --filter 'AbuseTests|NetworkTests|SimulationTests'
+	@SWIFT="$(SWIFT)" RUNS=$(or $(RUNS),10000000) scripts/fuzz
+
 lint: toolchain ## format and syntax of all that is written here
 	@scripts/install-deps lint
 	$(SWIFT) format lint --strict --parallel -r $(SWIFTSOURCES)
@@ -76,9 +84,9 @@ bench-cni: root build ## ADD, CHECK and DEL against ptp with host-local
 	@Benchmarks/cnibench.py --variant ptp=Benchmarks/conf/ptp.conflist --variant martlet=Benchmarks/conf/martlet.conflist --variant deferred=Benchmarks/conf/martlet-deferred.conflist \
 		--cni-path $(CURDIR)/build/bin:/usr/lib/cni:/opt/cni/bin -n 50 --parallel 1,10
 
-fuzz: toolchain ## each fuzz target for SECONDS=60
+fuzz: toolchain ## each fuzz target for SECONDS=60, or all of them for RUNS=10000000 executions
 	@scripts/install-deps build fuzz
-	@SWIFT="$(SWIFT)" scripts/fuzz $(SECONDS)
+	@SWIFT="$(SWIFT)" RUNS="$(RUNS)" scripts/fuzz $(SECONDS)
 
 install: ## what `make build` made, under DESTDIR and PREFIX (plugins: CNIBINDIR)
 	@for binary in martletd martletctl martlet martlet-ipam; do \

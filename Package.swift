@@ -117,18 +117,19 @@ let package = Package(
             ]),
         tests("TidyTests", ["TestKit"]),
         tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
-        tests("InteropTests", ["Lab", "TestKit", "NetTypes"]),
+        tests("InteropTests", ["Lab", "TestKit", "BGPWire", "NetTypes"]),
 
         tests("FuzzTests", ["FuzzTargets", "TestKit"]),
         .target(
-            name: "FuzzTargets", dependencies: ["BGPWire", "CNIPlugin", "NetTypes", "NodeAgent"], path: "Fuzz/Targets",
-            swiftSettings: settings),
+            name: "FuzzTargets",
+            dependencies: ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "CNIPlugin", "NetTypes", "NodeAgent"],
+            path: "Fuzz/Targets", swiftSettings: settings),
 
         // What the tests share: files of fixtures and processes (TestKit), racks of network namespaces (Lab); the demo
         // is a rack.
         .target(name: "TestKit", dependencies: ["NetTypes", "CLinux"], path: "Tests/TestKit", swiftSettings: settings),
         .target(
-            name: "Lab", dependencies: ["TestKit", "NetTypes", "CLinux"], path: "Tests/Lab", swiftSettings: settings),
+            name: "Lab", dependencies: ["TestKit", "BGPWire", "NetTypes", "CLinux"], path: "Tests/Lab", swiftSettings: settings),
         .executableTarget(
             name: "demo", dependencies: ["Lab", "TestKit", "NetTypes"], path: "Tests/Demo", swiftSettings: settings),
     ]

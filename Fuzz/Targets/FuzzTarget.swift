@@ -3,10 +3,15 @@
 /// `make fuzz` looks for inputs that break this. `FuzzTests` runs the fixtures and what is in `Fuzz/corpus`, which is
 /// also where an input goes that once broke something.
 package enum FuzzTarget: String, CaseIterable, Sendable {
-    /// A stream of BGP messages, headers included; the first octet chooses what was negotiated.
+    /// A stream of BGP messages, headers included; the first octet chooses what was negotiated, the second the pieces
+    /// that it arrives in.
     case stream
-    /// The body of one UPDATE, which a stream with its markers rarely gets to; the first octet as above.
+    /// The body of one UPDATE, which a stream with its markers rarely gets to; the first octets as above.
     case update
+    /// Two configurations that negotiate, and the body of an OPEN.
+    case open
+    /// What happens to a speaker with two peers: connections, messages good and bad, timers, changes of its own.
+    case session
     /// A CNI plugin's standard input, and the result of an earlier plugin in it.
     case cni
     /// The agent's configuration.
@@ -16,6 +21,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .stream: fuzzStream(bytes)
         case .update: fuzzUpdate(bytes)
+        case .open: fuzzOpen(bytes)
+        case .session: fuzzSession(bytes)
         case .cni: fuzzCNI(bytes)
         case .configuration: fuzzConfiguration(bytes)
         }

@@ -6,7 +6,7 @@ func fuzzCNI(_ bytes: [UInt8]) {
     guard let tree = try? JSONValue(parsing: bytes) else { return }
     var written: [UInt8] = []
     tree.write(into: &written)
-    precondition((try? JSONValue(parsing: written)) == tree, "JSON reads differently after it was written")
+    mustHold((try? JSONValue(parsing: written)) == tree, "JSON reads differently after it was written")
     _ = try? AttachmentResult(tree)
     guard let config = try? NetworkConfig(bytes) else { return }
     _ = (config.ipam, config.stateDirectory, config.validAttachments)
@@ -19,6 +19,6 @@ func fuzzCNI(_ bytes: [UInt8]) {
 func fuzzConfiguration(_ bytes: [UInt8]) {
     let text = String(decoding: bytes, as: UTF8.self)
     let (configuration, problems) = Configuration.load(text: text, file: "fuzz", hostname: "node")
-    precondition(configuration != nil || !problems.isEmpty, "refused without a reason")
-    precondition(problems.allSatisfy { $0.line >= 1 && $0.column >= 1 }, "a problem without a place")
+    mustHold(configuration != nil || !problems.isEmpty, "refused without a reason")
+    mustHold(problems.allSatisfy { $0.line >= 1 && $0.column >= 1 }, "a problem without a place")
 }

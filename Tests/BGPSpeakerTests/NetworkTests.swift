@@ -1,6 +1,6 @@
 import Testing
 
-@Suite struct `A network of speakers` {
+@Suite struct NetworkTests {
     @Test(arguments: 1...200) func `finds every shortest path and no other after any disturbance`(seed: UInt64) throws {
         let network = VirtualNetwork(seed: seed)
         for _ in 0..<3 {

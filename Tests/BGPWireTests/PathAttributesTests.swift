@@ -31,6 +31,23 @@ extension AttributeFields {
     private let hop = IPAddress.v4(IPv4Address(192, 0, 2, 1))
     private func numbers(_ list: UInt32...) -> [ASNumber] { list.map(ASNumber.init(rawValue:)) }
 
+    @Test func `a confederation's own segments do not leave it`() {
+        var fields = AttributeFields()
+        let inner = [ASPath.Segment(kind: 3, numbers: numbers(65100, 65101)), .init(kind: 4, numbers: numbers(65102))]
+        fields.asPath = ASPath(inner + [.init(kind: 2, numbers: numbers(7))])
+        var rewrite = ExportRewrite()
+        rewrite.prepend = numbers(9)
+        #expect(AttributeFields(PathAttributes(fields, nextHop: hop).rewritten(rewrite)).asPath.description == "9 7")
+        rewrite.prepend = []
+        #expect(AttributeFields(PathAttributes(fields, nextHop: hop).rewritten(rewrite)).asPath.description == "7")
+        rewrite.isExternal = false
+        #expect(AttributeFields(PathAttributes(fields, nextHop: hop).rewritten(rewrite)).asPath == fields.asPath)
+        fields.asPath = ASPath(inner)
+        rewrite.isExternal = true
+        rewrite.prepend = numbers(9)
+        #expect(AttributeFields(PathAttributes(fields, nextHop: hop).rewritten(rewrite)).asPath.description == "9")
+    }
+
     @Test func `fields go into bytes and back`() {
         let attributes = PathAttributes(.sample, nextHop: hop)
         #expect(AttributeFields(attributes) == .sample)

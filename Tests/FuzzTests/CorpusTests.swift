@@ -13,7 +13,7 @@ import Testing
         #expect(!inputs.isEmpty)
         for bytes in inputs {
             target.run(bytes)
-            for length in stride(from: 0, to: bytes.count, by: max(1, bytes.count / 16)) {
+            for length in stride(from: 0, to: bytes.count, by: max(1, bytes.count / 4)) {
                 target.run(Array(bytes.prefix(length)))
             }
         }
@@ -26,11 +26,22 @@ import Testing
         return try files + fixtures(target)
     }
 
-    /// The octet that chooses what was negotiated, before each of the fixtures' streams, or of their messages' bodies.
+    /// Two configurations that agree, for `open`.
+    private static let negotiation: [UInt8] = [0, 1, 192, 0, 2, 1, 0, 3, 5, 0, 120, 0, 3, 5, 0, 120]
+
+    /// The octets of options before each of the fixtures' streams, or of their messages' bodies.
     private static func fixtures(_ target: FuzzTarget) throws -> [[UInt8]] {
-        guard target == .stream || target == .update else { return [] }
         let fixtures = try Fixture.all(under: "messages") + Fixture.all(under: "captures")
-        let streams = fixtures.map { target == .stream ? $0.bytes : Array($0.bytes.dropFirst(19)) }
-        return streams.flatMap { bytes in [0x00, 0x13, 0x6c].map { [$0] + bytes } }
+        switch target {
+        case .stream:
+            return fixtures.flatMap { fixture in contexts.map { $0 + fixture.bytes } }
+        case .update:
+            return fixtures.flatMap { fixture in contexts.map { $0 + fixture.bytes.dropFirst(19) } }
+        case .open: return fixtures.map { negotiation + $0.bytes.dropFirst(19) }
+        case .session, .cni, .configuration: return []
+        }
     }
+
+    /// What was negotiated, and the pieces: usual, two octets and internal, extended, one family and refresh.
+    private static let contexts: [[UInt8]] = [[0, 0], [3, 1], [4, 18], [0x28, 0x45], [0x39, 6]]
 }

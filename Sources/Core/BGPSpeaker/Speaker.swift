@@ -301,6 +301,9 @@ package struct Speaker: ~Copyable {
 
     package func paths(_ query: PathQuery) -> [PathView] { rib.paths(query) }
 
+    /// Prefixes known in each family, and distinct sets of attributes: what grows with what peers send.
+    package var tableSizes: (ipv4: Int, ipv6: Int, attributes: Int) { rib.sizes }
+
     /// Seconds since the speaker's start, the unit of a path's age.
     package func seconds(_ now: Instant) -> UInt32 { UInt32(clamping: (now - startTime).wholeSeconds) }
 

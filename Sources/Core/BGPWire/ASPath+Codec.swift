@@ -30,6 +30,15 @@ struct SegmentWalk {
         let count = Int(try cursor.byte(bytes))
         return (kind, try cursor.take(count * width))
     }
+
+    /// Whether a path of four-octet numbers has a segment that stays inside a confederation (RFC 5065).
+    static func hasConfederation(_ value: ByteCursor, _ bytes: RawSpan) -> Bool {
+        var walk = SegmentWalk(value, width: 4)
+        while let (kind, _) = try? walk.next(bytes) {
+            if SegmentKind.isConfederation(kind) { return true }
+        }
+        return false
+    }
 }
 
 extension ByteCursor {

@@ -104,6 +104,9 @@ extension PathAttributes {
         while let entry = walk.next(bytes) {
             insertions.write(before: entry.code, into: &result)
             switch entry.code {
+            case AttributeCode.asPath where rewrite.isExternal && SegmentWalk.hasConfederation(entry.value, bytes):
+                insertions.needsPath = false
+                result.append(pathOutside: entry.value, bytes, after: rewrite.prepend)
             case AttributeCode.asPath where !rewrite.prepend.isEmpty:
                 insertions.needsPath = false
                 result.append(path: entry.value, bytes, after: rewrite.prepend)
@@ -192,6 +195,17 @@ extension [UInt8] {
         guard !kept.isEmpty else { return }
         append(attribute: entry.code, flags: entry.flags, count: kept.count)
         append(contentsOf: kept)
+    }
+
+    /// Appends an AS_PATH attribute for an external peer, whom a confederation's own segments do not concern (RFC 5065
+    /// section 4.1 c): he would have to refuse them.
+    fileprivate mutating func append(pathOutside value: ByteCursor, _ span: RawSpan, after prepend: [ASNumber]) {
+        let plain = ASPath(value, span, width: 4).withoutConfederations.encoded(width: 4)
+        guard prepend.isEmpty else {
+            return append(path: ByteCursor(plain.span.bytes), plain.span.bytes, after: prepend)
+        }
+        append(attribute: AttributeCode.asPath, flags: AttributeFlags.wellKnown, count: plain.count)
+        append(contentsOf: plain)
     }
 
     /// Appends an AS_PATH attribute: `prepend`, then the segments of `value`. The first sequence takes the new numbers

@@ -44,6 +44,8 @@ package actor Agent: Loop {
     private(set) var listener: TCPListener?
     var passwords: [PeerID: PasswordWatch] = [:]
     var passwordTimer: LoopTimer?
+    /// Who was refused lately.
+    var refusals = LogLimiter<IPAddress>()
     private var sweeper: PodSweeper?
     private var restart = RestartState()
 
@@ -242,9 +244,7 @@ package actor Agent: Loop {
 
     private func accept(_ fd: CInt, _ remote: SocketAddress) {
         guard let peer = peers.first(where: { $0.settings.address == remote.address }) else {
-            LogLine.refused(address: remote.address, "no peer with this address is configured").log(to: logger)
-            close(fd)
-            return
+            return refuse(fd, remote)
         }
         peer.loop.post { $0.accept(fd) }
     }

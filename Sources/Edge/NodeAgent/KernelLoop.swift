@@ -20,6 +20,7 @@ package actor KernelLoop: Loop {
 
     var ledger: RouteLedger
     var tally = KernelTally()
+    private var reports = LogAllowance()
     var links = TopologyBuilder()
     private var topology = Topology()
     private var namespace: String?
@@ -148,6 +149,7 @@ package actor KernelLoop: Loop {
 
     /// Closes the sockets; all routes stay. The loop cannot be started again.
     package func stop() {
+        for event in tally.take() { onEvent(event) }
         source?.cancel()
         timer?.cancel()
         (source, timer, monitor) = (nil, nil, nil)
@@ -181,9 +183,15 @@ package actor KernelLoop: Loop {
         let isDone = work(until: deadline)
         guard source != nil else { return }
         guard isDone else { return queueTurn() }
-        for event in tally.take() { onEvent(event) }
+        tellTally()
         arm()
         resumeWaiters()
+    }
+
+    /// Says what was done: at once, but a peer that changes its routes all the time makes one account a second.
+    private func tellTally() {
+        guard !tally.isEmpty, reports.take(at: Self.now()) else { return }
+        for event in tally.take() { onEvent(event) }
     }
 
     private func work(until deadline: Instant) -> Bool {
@@ -215,6 +223,7 @@ package actor KernelLoop: Loop {
         guard configuration.enabled else { return }
         var due = lastReading + (needsReading ? .seconds(1) : .seconds(60))
         if let retry = ledger.nextRetry { due = min(due, retry) }
+        if !tally.isEmpty { due = min(due, reports.next) }
         let wait = max((due - Self.now()).nanoseconds, 1_000_000)
         timer?.schedule(deadline: .now() + .nanoseconds(Int(wait)), leeway: .milliseconds(20))
     }

@@ -91,6 +91,8 @@ struct KernelTally {
         counts[kind, default: 0] += 1
     }
 
+    var isEmpty: Bool { order.isEmpty && operations == (0, 0, 0) }
+
     /// The events of the run; the tally is empty after.
     mutating func take() -> [KernelEvent] {
         defer { self = KernelTally() }

@@ -12,6 +12,8 @@ enum LogLine {
     case listening(String)
     case cannotListen(String, String)
     case refused(address: IPAddress, String)
+    /// Lines that would have said the same again.
+    case leftOut(String, Int)
     case peerState(peer: String, from: String, to: String, reason: String)
     case peerUp(peer: String, families: String, holdTime: Duration, restarted: Bool)
     case peerAdvice(peer: String, String)
@@ -67,6 +69,8 @@ enum LogLine {
             )
         case .refused(let address, let reason):
             (.notice, "connection refused", [("address", address.description), ("reason", reason)])
+        case .leftOut(let message, let count):
+            (.notice, "lines like the last one were left out", [("of", message), ("count", "\(count)")])
         case .setting(let name, let reason): (.warning, "cannot set \(name)", [("reason", reason)])
         case .reloaded(let added, let removed, let changed):
             (

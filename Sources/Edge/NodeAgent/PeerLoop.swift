@@ -31,6 +31,7 @@ actor PeerLoop: Loop {
     /// Runs while a session is shut for having sent too much.
     var limitTimer: LoopTimer?
     var hasWarnedOfLimit = false
+    private var faultLines = LogLimiter<AttributeFault>()
     private var batchesInFlight = 0
     private var isPaused = false
     private var batch: [Update] = []
@@ -245,8 +246,11 @@ actor PeerLoop: Loop {
         perform(machine.closed(connection, reason: "a NOTIFICATION of a wrong length was received", at: now))
     }
 
+    /// Each kind of fault is said once a minute: the peer decides how many it sends. The history counts them all.
     private func log(_ fault: AttributeFault) {
         note(fault)
+        guard let leftOut = faultLines.admit(fault, at: .now) else { return }
+        if leftOut > 0 { LogLine.leftOut("malformed attribute (RFC 7606)", leftOut).log(to: logger) }
         LogLine.attributeFault(
             peer: name, code: fault.code, remedy: "\(fault.remedy)", reason: fault.reason
         ).log(to: logger)

@@ -123,6 +123,13 @@ struct RestartBench {
 
     /// Runs `body` under a stream of each family, none of which may lose anything, and looks at the routes afterwards.
     private func countingPackets(_ body: (ProbeStream) throws -> Void) throws {
+        // Neighbours are found first: that is not what is counted.
+        for family in AddressFamily.allCases {
+            let target = try here.address(family)
+            try eventually("\(there.name) reaches \(target)") {
+                try Probe(from: there.namespace).udp(target).echo != nil
+            }
+        }
         let streams = try AddressFamily.allCases.map { family in
             try ProbeStream(from: there.namespace, to: try here.address(family))
         }
