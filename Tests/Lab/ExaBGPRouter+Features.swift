@@ -25,7 +25,8 @@ extension ExaBGPRouter {
         return lines.map { "  " + $0 }.joined(separator: "\n")
     }
 
-    /// `route PREFIX next-hop ...`; nil for a prefix of a family that the session does not carry or has no next hop for.
+    /// `route PREFIX next-hop ...`; nil for a prefix of a family that the session does not carry, or has no next hop
+    /// for.
     static func route(_ prefix: String, to neighbor: Neighbor, _ own: RouterConfiguration) -> String? {
         let family = prefix.contains(":") ? "ipv6" : "ipv4"
         guard neighbor.families.contains(family) else { return nil }
