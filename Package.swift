@@ -74,22 +74,22 @@ let package = Package(
         edge("Netlink", ["FIB", "PodWiring", "NetTypes", "CNetlink", "CLinux"]),
         edge("CNIPlugin", ["PodWiring", "IPAM", "NetTypes", "CLinux"]),
         edge("AddressStore", ["IPAM", "NetTypes", "CLinux"]),
-        edge("ControlAPI", ["NetTypes", "DispatchIO", "CCurl", "CMicroHTTPD", "CLinux"]),
+        edge("ControlAPI", ["NetTypes", "DispatchIO", "CMicroHTTPD", "CLinux"]),
+        edge("AgentClient", ["ControlAPI", "CCurl", "COpenSSL"]),
         edge("PodAddresses", ["CNIPlugin", "AddressStore", "IPAM", "NetTypes"]),
         edge("PodNetwork", ["PodAddresses", "CNIPlugin", "Netlink", "PodWiring", "CLinux"]),
         edge(
             "NodeAgent",
             [
                 "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring", "DispatchIO", "Netlink",
-                "ControlAPI",
-                "CYAML", "COpenSSL", "CLinux", logging,
+                "ControlAPI", "CYAML", "CLinux", logging,
             ]),
 
         // Tools
         tool("martletd", ["NodeAgent", "NetTypes", argumentParser, logging]),
         tool("martlet", ["PodNetwork", "CNIPlugin"]),
         tool("martlet-ipam", ["PodAddresses", "CNIPlugin"]),
-        tool("martletctl", ["ControlAPI", argumentParser]),
+        tool("martletctl", ["AgentClient", "ControlAPI", argumentParser]),
 
         // Tests
         tests("NetTypesTests", ["NetTypes"]),
@@ -107,7 +107,7 @@ let package = Package(
         tests("PodNetworkTests", ["PodNetwork", "CNIPlugin", "NetTypes", "TestKit"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
         .testTarget(
-            name: "ControlAPITests", dependencies: ["ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
+            name: "ControlAPITests", dependencies: ["AgentClient", "ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
             path: "Tests/ControlAPITests", exclude: ["Golden"], swiftSettings: settings),
         tests(
             "NodeAgentTests",

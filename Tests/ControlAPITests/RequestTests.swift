@@ -42,6 +42,10 @@ struct RequestTests {
             (.explain(try Self.prefix("10.244.2.0/24")), "/v1/explain/10.244.2.0%2F24"),
             (.history("tor-1"), "/v1/sessions/tor-1/history"), (.undrain, "/v1/undrain"), (.health, "/healthz"),
             (.drain(DrainOrder(waitMilliseconds: 500, message: "a b")), "/v1/drain?wait=500ms&message=a%20b"),
+            (.order(.shutdown(message: "a b"), peer: "tor-1"), "/v1/sessions/tor-1/shutdown?message=a%20b"),
+            (.order(.enable, peer: "tor-1"), "/v1/sessions/tor-1/enable"),
+            (.order(.reset(ResetOrder(soft: .in)), peer: "tor-1"), "/v1/sessions/tor-1/reset?soft=in"),
+            (.order(.reset(ResetOrder(message: "x")), peer: "tor-1"), "/v1/sessions/tor-1/reset?message=x"),
             (.ready, "/readyz"), (.metrics, "/metrics"),
         ] {
             #expect(request.path == path)
@@ -54,7 +58,25 @@ struct RequestTests {
             #expect(try ControlRequest(path: plain, parameters: parameters) == request)
         }
         #expect(ControlRequest.undrain.method == "POST")
+        #expect(ControlRequest.order(.enable, peer: "tor-1").method == "POST")
         #expect(ControlRequest.health.method == "GET")
+    }
+
+    @Test func `an order that makes no sense is refused`() {
+        for (path, parameters, message) in [
+            ("reset", [("soft", "up")], "soft must be in, out or both"),
+            (
+                "reset", [("soft", "in"), ("message", "x")],
+                "a soft reset sends no NOTIFICATION that could carry a message"
+            ),
+            ("shutdown", [("message", String(repeating: "x", count: 256))], "the message has 256 bytes, 255 at most"),
+            ("enable", [("message", "x")], "this path has no parameter message"),
+        ] {
+            #expect(throws: ControlRequestError(status: 400, message: message)) {
+                try ControlRequest(
+                    path: "/v1/sessions/tor/\(path)", parameters: parameters.map { (key: $0.0, value: $0.1) })
+            }
+        }
     }
 
     @Test func `times of a drain have a unit and a bound`() {

@@ -1,3 +1,4 @@
+import AgentClient
 import ControlAPI
 import DispatchIO
 import Glibc

@@ -1,3 +1,4 @@
+import AgentClient
 import ControlAPI
 import Glibc
 import TestKit

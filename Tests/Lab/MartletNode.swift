@@ -6,6 +6,8 @@ package struct MartletPeer: Sendable {
     package var name: String
     package var address: String
     package var asn: UInt32
+    /// Instead of the number: `external`, `internal`.
+    package var asnText: String?
     package var passive = false
     package var port: UInt16 = 179
     /// cluster, all, none.
@@ -20,7 +22,8 @@ package struct MartletPeer: Sendable {
     }
 
     fileprivate var yaml: String {
-        var text = "    - {name: \(name), address: \"\(address)\", asn: \(asn), passive: \(passive), port: \(port)"
+        var text = "    - {name: \(name), address: \"\(address)\", asn: \(asnText ?? "\(asn)"), passive: \(passive)"
+        text += ", port: \(port)"
         if let imports { text += ", import: \(imports)" }
         if let exports { text += ", export: \(exports)" }
         return text + options.map { ", \($0)" }.joined() + "}\n"
@@ -38,6 +41,12 @@ package struct MartletConfiguration: Sendable {
     /// Seconds.
     package var holdTime = 90
     package var deferralTime = 30
+    package var restartTime = 120
+    package var connectRetryTime = 1
+    /// More keys of `bgp`, one a line: `minimumAdvertisementInterval: 5s`.
+    package var options: [String] = []
+    /// More keys of `bgp.gracefulRestart`.
+    package var restartOptions: [String] = []
     /// Whole sections for the end of the file.
     package var extra = ""
 
@@ -46,6 +55,9 @@ package struct MartletConfiguration: Sendable {
     }
 
     func yaml(stateDirectory: String) -> String {
+        let restart =
+            (["restartTime: \(restartTime)s", "deferralTime: \(deferralTime)s"] + restartOptions)
+            .joined(separator: ", ")
         func list(_ values: [String]) -> String { "[" + values.map { "\"\($0)\"" }.joined(separator: ", ") + "]" }
         return """
             node:
@@ -57,8 +69,9 @@ package struct MartletConfiguration: Sendable {
             bgp:
               asn: \(asn)
               holdTime: \(holdTime)s
-              connectRetryTime: 1s
-              gracefulRestart: {restartTime: 120s, deferralTime: \(deferralTime)s}
+              connectRetryTime: \(connectRetryTime)s
+              gracefulRestart: {\(restart)}
+            \(options.map { "  \($0)\n" }.joined())
               peers:
             \(peers.map(\.yaml).joined())
             \(extra)
@@ -114,6 +127,9 @@ package final class MartletNode: Speaker, @unchecked Sendable {
         }
         try writeFile(configurationFile, text)
     }
+
+    /// Reads the configuration again.
+    package func reload() { lock.withLock { daemon }?.send(SIGHUP) }
 
     package func stop() { lock.withLock { daemon }?.stop() }
     package func kill() { lock.withLock { daemon }?.killNow() }

@@ -1,4 +1,5 @@
 import BGPWire
+import CLinux
 import Foundation
 import NetTypes
 import TestKit

@@ -72,7 +72,8 @@ struct ConfigurationProblemTests {
         ProblemRow(
             "bgp: {asn: 1, xyzzy: 1}",
             "f:1:15: unknown key \"xyzzy\" in bgp; known keys: asn, clusterID, connectRetryTime, gracefulRestart, "
-                + "holdTime, keepaliveTime, listenAddress, listenPort, peers, sendHoldTime"),
+                + "holdTime, keepaliveTime, listenAddress, listenPort, minimumAdvertisementInterval, peers, sendHoldTime"
+        ),
         ProblemRow(
             "bgp: {asn: 1}\nnode: {routerId: 192.0.2.1}",
             "f:2:8: unknown key \"routerId\" in node; did you mean \"routerID\"?"),
@@ -155,19 +156,20 @@ struct ConfigurationProblemTests {
         ProblemRow(
             "{name: a}",
             "f:2:1: bgp.peers[0].address is missing; write a unicast IPv4 or IPv6 address",
-            "f:2:1: bgp.peers[0].asn is missing; write the peer's AS number (23456 and 65535 are reserved), or "
-                + "internal for our own"),
+            "f:2:1: bgp.peers[0].asn is missing; write the peer's AS number (23456 and 65535 are reserved), "
+                + "internal for our own, or external for any other"),
         ProblemRow(
             "{address: 192.0.2.1}",
-            "f:2:1: bgp.peers[0].asn is missing; write the peer's AS number (23456 and 65535 are reserved), or "
-                + "internal for our own"),
+            "f:2:1: bgp.peers[0].asn is missing; write the peer's AS number (23456 and 65535 are reserved), "
+                + "internal for our own, or external for any other"),
         ProblemRow(
-            "{address: 192.0.2.1, asn: external}",
-            "f:2:27: bgp.peers[0].asn: external is not supported yet; write the peer's AS number"),
+            "{address: 192.0.2.1, asn: outside}",
+            "f:2:27: bgp.peers[0].asn is \"outside\"; write the peer's AS number (23456 and 65535 are reserved), internal"
+                + " for our own, or external for any other"),
         ProblemRow(
             "{address: 192.0.2.1, asn: 65535}",
-            "f:2:27: bgp.peers[0].asn is \"65535\"; write the peer's AS number (23456 and 65535 are reserved), or "
-                + "internal for our own"),
+            "f:2:27: bgp.peers[0].asn is \"65535\"; write the peer's AS number (23456 and 65535 are reserved), "
+                + "internal for our own, or external for any other"),
         ProblemRow(
             "{address: 192.0.2.1, asn: 2, maxPrefixes: {limit: 0, warnAt: 101}, allowOwnAS: 11}",
             "f:2:51: bgp.peers[0].maxPrefixes.limit is \"0\"; write prefixes of one family, 1 to 10000000",

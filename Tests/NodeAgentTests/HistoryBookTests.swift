@@ -43,6 +43,24 @@ struct HistoryBookTests {
         #expect(book.events("tor").first?.text.count == 600)
     }
 
+    @Test func `the message at fault stays with its event, and the newest have room`() throws {
+        try withDirectory { directory in
+            let first = HistoryBook()
+            first.open(in: directory)
+            let message = [UInt8](repeating: 0xab, count: 4096)
+            for number in 0..<200 { first.note("tor", .fault, "fault \(number)", message: message, at: Int64(number)) }
+            first.close()
+            let second = HistoryBook()
+            second.open(in: directory)
+            second.note("tor", .agent, "starts", at: 1000)
+            let events = second.events("tor")
+            #expect(events.count == 201)
+            let kept = HistoryBook.messageOctets / message.count
+            #expect(events.map { $0.message != nil } == (0..<201).map { $0 < 200 && $0 >= 200 - kept })
+            #expect(events[199].message == String(repeating: "ab", count: 4096))
+        }
+    }
+
     @Test func `the next run knows the events of this one`() throws {
         try withDirectory { directory in
             let first = HistoryBook()

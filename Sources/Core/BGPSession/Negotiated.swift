@@ -26,6 +26,8 @@ package struct Negotiated: Sendable, Hashable {
     package var sendHoldTime: Duration?
     /// Both sides mark the begin and the end of a refresh (RFC 7313).
     package var enhancedRouteRefresh = false
+    /// What the peer says of stale routes that are kept for long; nil unless both sides know of them (RFC 9494).
+    package var peerLongLived: LongLivedGracefulRestart?
 
     /// How UPDATEs of this session are read and written.
     package var decodeContext: DecodeContext {

@@ -13,7 +13,13 @@ extension PeerConfiguration {
     func open(_ restart: RestartState) -> Open {
         var capabilities = families.families.map { Capability.multiprotocol($0) }
         capabilities += [.routeRefresh, .enhancedRouteRefresh, .extendedMessage]
-        if let gracefulRestart { capabilities.append(.gracefulRestart(capability(gracefulRestart, restart))) }
+        if let gracefulRestart {
+            capabilities.append(.gracefulRestart(capability(gracefulRestart, restart)))
+            if let longLivedStaleTime {
+                capabilities.append(.longLivedGracefulRestart(longLived(longLivedStaleTime, restart)))
+            }
+        }
+        if let role, isExternal { capabilities.append(.role(role.rawValue)) }
         capabilities.append(.fourOctetAS(localAS))
         if let hostName { capabilities.append(.hostName(HostName(hostName))) }
         let short = UInt16(exactly: localAS.rawValue) ?? UInt16(truncatingIfNeeded: ASNumber.trans.rawValue)
@@ -26,6 +32,16 @@ extension PeerConfiguration {
             restarted: restart.restarted, notification: true, restartTime: min(options.restartTime, 4095),
             families: families.families.map {
                 .init(afi: $0.afi, safi: 1, forwardingPreserved: restart.forwardingPreserved.contains($0))
+            })
+    }
+
+    private func longLived(_ time: Duration, _ restart: RestartState) -> LongLivedGracefulRestart {
+        let seconds = UInt32(clamping: min(time.wholeSeconds, Int64(LongLivedGracefulRestart.longestStaleTime)))
+        return LongLivedGracefulRestart(
+            families: families.families.map {
+                .init(
+                    afi: $0.afi, safi: 1, forwardingPreserved: restart.forwardingPreserved.contains($0),
+                    staleTime: seconds)
             })
     }
 
@@ -60,6 +76,9 @@ extension Negotiated {
             sendHoldTime: configuration.sendHoldTime(hold),
             enhancedRouteRefresh: sent.contains(.enhancedRouteRefresh)
                 && theirs.capabilities.contains(.enhancedRouteRefresh))
+        if gracefulRestart, sent.contains(where: { if case .longLivedGracefulRestart = $0 { true } else { false } }) {
+            for case .longLivedGracefulRestart(let capability) in theirs.capabilities { peerLongLived = capability }
+        }
     }
 
     /// A third of the hold time, or less when so configured; one second at least, zero without a hold time.
@@ -71,13 +90,38 @@ extension Negotiated {
 
     private static func check(_ open: Open, _ configuration: PeerConfiguration) throws(OpenRefusal) {
         guard open.version == 4 else { throw .version(open.version) }
-        guard open.asNumber == configuration.remoteAS else { throw .peerAS(open.asNumber, configuration.remoteAS) }
+        if configuration.acceptsAnyExternalAS {
+            guard ![configuration.localAS, configuration.nodeAS].contains(open.asNumber) else {
+                throw .ownAS(open.asNumber)
+            }
+        } else if open.asNumber != configuration.remoteAS {
+            throw .peerAS(open.asNumber, configuration.remoteAS)
+        }
         if let other = open.contradictingAS { throw .contradiction(other, open.asNumber) }
         guard open.routerID.rawValue != 0 else { throw .identifier("BGP identifier is 0.0.0.0") }
         guard configuration.isExternal || open.routerID != configuration.routerID else {
             throw .identifier("BGP identifier \(open.routerID) is our own")
         }
         guard open.holdTime == 0 || open.holdTime >= 3 else { throw .holdTime(open.holdTime) }
+        if configuration.isExternal { try checkRole(open, configuration) }
+    }
+
+    /// RFC 9234 section 4.2: several capabilities must agree, and both sides' roles must fit.
+    private static func checkRole(_ open: Open, _ configuration: PeerConfiguration) throws(OpenRefusal) {
+        var theirs: UInt8?
+        for case .role(let role) in open.capabilities {
+            guard theirs == nil || theirs == role else { throw .role("peer says two roles in one OPEN") }
+            theirs = role
+        }
+        guard let role = configuration.role else { return }
+        guard let theirs else {
+            if configuration.strictRole { throw .role("peer says no role, we need \(role.counterpart)") }
+            return
+        }
+        guard theirs == role.counterpart.rawValue else {
+            let name = BGPRole(rawValue: theirs).map { "\($0)" } ?? "number \(theirs)"
+            throw .role("peer says its role is \(name), we are \(role) and need \(role.counterpart)")
+        }
     }
 }
 
@@ -124,6 +168,14 @@ extension OpenRefusal {
 
     fileprivate static func peerAS(_ found: ASNumber, _ wanted: ASNumber) -> Self {
         badAS(found, "peer says AS \(found), configured \(wanted)")
+    }
+
+    fileprivate static func ownAS(_ found: ASNumber) -> Self {
+        badAS(found, "peer says AS \(found), which is ours; an external AS is wanted")
+    }
+
+    fileprivate static func role(_ text: String) -> Self {
+        Self(notification: NotificationMessage(2, 11), text: text)
     }
 
     fileprivate static func contradiction(_ one: ASNumber, _ other: ASNumber) -> Self {

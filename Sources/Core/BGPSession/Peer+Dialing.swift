@@ -68,6 +68,33 @@ extension Peer {
         return id
     }
 
+    /// Ends every connection with `notification` and begins anew, without back-off. Nothing for a peer that is stopped.
+    package mutating func reset(_ notification: NotificationMessage, at now: Instant) -> [PeerAction] {
+        guard mode != .stopped else { return [] }
+        let failure = Failure(.administrative(notification))
+        for id in connections.map(\.id) { handle(.stop(failure), on: id, at: now) }
+        timers.stopAll()
+        mode = .running
+        idleHoldTime = Self.shortestIdleHold
+        // The peer needs a moment to be done with the old session.
+        if !configuration.passive { timers.start(.connectRetry, after: Self.shortestIdleHold, at: now) }
+        reason = failure.text
+        return finish(at: now)
+    }
+
+    /// The link to the peer has come up: an attempt that was lost on the dead link, and the wait for the next one, are
+    /// over. The back-off after errors is not.
+    package mutating func linkCameUp(at now: Instant) -> [PeerAction] {
+        guard mode == .running, !configuration.passive else { return [] }
+        for dialing in connections where dialing.state == .connect {
+            drop(dialing.id, Failure(.connectFailed, "no answer before the link came up"), at: now)
+        }
+        guard connections.isEmpty else { return finish(at: now) }
+        reason = "the link came up"
+        dial(at: now)
+        return finish(at: now)
+    }
+
     private mutating func reject(_ notification: NotificationMessage?) -> ConnectionID {
         let id = newID()
         if let notification { send(.notification(notification), on: id) }

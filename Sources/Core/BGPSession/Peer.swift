@@ -44,6 +44,7 @@ package struct Peer: Sendable {
     private var published = PeerState.idle
     private var since: Instant?
     private var lastError: SessionError?
+    private var lastNotification: SessionError?
     private var received = MessageCounters()
     private var sent = MessageCounters()
     private var establishedCount: UInt64 = 0
@@ -270,11 +271,13 @@ extension Peer {
         guard let direction = failure.direction else { return }
         if mode == .stopped, !wasSession { return }
         if failure.notification?.isCollision == true, !connections.isEmpty { return }
-        lastError = SessionError(
+        let error = SessionError(
             direction: direction, notification: failure.notification, text: failure.text, at: now)
+        lastError = error
+        if direction != .local { lastNotification = error }
     }
 
-    private mutating func finish(at now: Instant) -> [PeerAction] {
+    mutating func finish(at now: Instant) -> [PeerAction] {
         let state = state
         if state != published {
             pending.append(.stateChanged(from: published, to: state, reason: reason))
@@ -302,11 +305,13 @@ extension Peer {
     package func status(at now: Instant) -> PeerStatus {
         let leader = connections.max { $0.state < $1.state }
         func left(_ deadline: Instant?) -> Duration? { deadline.map { max(.zero, $0 - now) } }
-        return PeerStatus(
+        var status = PeerStatus(
             state: state, since: since, isStopped: mode == .stopped, lastError: lastError,
             negotiated: leader?.negotiated, uptime: sessionSince.map { now - $0 }, received: received, sent: sent,
             establishedCount: establishedCount, flaps: flaps, holdRemaining: left(leader?.timers.deadline(.hold)),
             keepaliveRemaining: left(leader?.timers.deadline(.keepalive)),
             retryRemaining: left(timers.deadline(.idleHold) ?? timers.deadline(.connectRetry)))
+        status.lastNotification = lastNotification
+        return status
     }
 }

@@ -37,6 +37,18 @@ package struct PeerConfiguration: Sendable, Hashable {
     package var gracefulRestart: GracefulRestartOptions?
     /// Our host name for the peer's commands to show, with or without a domain; nil: not told.
     package var hostName: String?
+    /// Any AS but ours is accepted; `remoteAS` then means nothing.
+    package var acceptsAnyExternalAS = false
+    /// The AS of the node, where `localAS` is another one that it has for this peer: no external peer is in it.
+    package var nodeAS: ASNumber?
+    /// What we are to the peer's AS (RFC 9234); nil: not said, and no rules. Only for external peers.
+    package var role: BGPRole?
+    /// A peer that does not say its role is refused (RFC 9234 section 4.2).
+    package var strictRole = false
+    /// How long the peer may keep our routes after the restart time, at most `LongLivedGracefulRestart`'s longest time;
+    /// zero: not at all, but we keep the peer's (RFC 9494). nil: the capability is not offered. Needs
+    /// `gracefulRestart`.
+    package var longLivedStaleTime: Duration?
 
     package init(
         name: String, address: IPAddress, remoteAS: ASNumber, localAS: ASNumber, routerID: RouterID,
@@ -61,7 +73,7 @@ package struct PeerConfiguration: Sendable, Hashable {
     }
 
     /// The peer is in another AS: eBGP.
-    package var isExternal: Bool { remoteAS != localAS }
+    package var isExternal: Bool { acceptsAnyExternalAS || remoteAS != localAS }
 }
 
 /// What OPEN says of our own restart (RFC 4724 section 4.1); set by the owner, cleared once the restart is over.

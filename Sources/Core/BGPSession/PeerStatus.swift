@@ -26,6 +26,8 @@ package struct PeerStatus: Sendable, Hashable {
     package var keepaliveRemaining: Duration?
     /// Until a connection is tried again, or until the back-off after an error is over.
     package var retryRemaining: Duration?
+    /// The last NOTIFICATION that ended a connection, either way: failed attempts to connect do not overwrite it.
+    package var lastNotification: SessionError?
 
     package init(
         state: PeerState, since: Instant?, isStopped: Bool, lastError: SessionError?, negotiated: Negotiated?,

@@ -22,17 +22,9 @@ package struct Speaker: ~Copyable {
         var peer: SpeakerPeer
         var session: Session?
         /// Paths kept while the peer restarts.
-        var retained: Retained?
-    }
-
-    /// What a helper keeps of a restarting peer (RFC 4724 section 4.2).
-    private struct Retained {
-        var families: FamilySet
-        /// When the patience ends: first for the session, then for End-of-RIB.
-        var deadline: Instant
-        let restartTime: Duration
-        /// Where the peer was: a link-local next hop means nothing without the interface.
-        let addresses: SessionAddresses
+        var retained: RetainedPaths?
+        /// An operator keeps the session down: nobody waits for it.
+        var isShut = false
     }
 
     private struct Session {
@@ -63,6 +55,9 @@ package struct Speaker: ~Copyable {
         rib.setPeer(id, peer.ribPeer(routerID: RouterID(rawValue: 0)))
         return id
     }
+
+    /// An operator keeps the peer's session down, or does so no longer.
+    package mutating func setShut(_ isShut: Bool, _ id: PeerID) { peers[id]?.isShut = isShut }
 
     /// Forgets a peer with all its paths.
     package mutating func removePeer(_ id: PeerID) {
@@ -96,7 +91,10 @@ package struct Speaker: ~Copyable {
         guard var record = peers[id] else { return }
         record.session = Session(negotiated: negotiated, addresses: addresses, owesEndOfRIB: negotiated.families)
         peers[id] = record
-        rib.setPeer(id, record.peer.ribPeer(routerID: negotiated.peerRouterID))
+        var source = record.peer.ribPeer(routerID: negotiated.peerRouterID)
+        // The OPEN says it where the configuration accepts any.
+        source.asNumber = negotiated.peerAS
+        rib.setPeer(id, source)
         rib.startExport(to: id, exportPolicy(record.peer, negotiated, addresses))
     }
 
@@ -129,6 +127,10 @@ package struct Speaker: ~Copyable {
             families: negotiated.families,
             clusterID: rib.policy.clusterID, isClient: peer.isClient)
         policy.gracefulShutdown = farewell == .announced
+        policy.role = peer.role
+        policy.alternative = peer.localAS
+        policy.takesLongLivedStale = negotiated.peerLongLived != nil
+        policy.sendsLongLivedStaleToAll = peer.sendsLongLivedStale
         policy.ipv4NextHop = addresses.ipv4
         policy.ipv6NextHop = addresses.ipv6
         policy.ipv6LinkLocal = addresses.ipv6LinkLocal
@@ -141,42 +143,28 @@ package struct Speaker: ~Copyable {
         rib.stopExport(to: id)
         guard let session = peers[id]?.session else { return }
         peers[id]?.session = nil
-        peers[id]?.retained = nil
-        let restart = keepsRoutes ? session.negotiated.peerGracefulRestart : nil
-        var kept: FamilySet = []
+        let retained =
+            keepsRoutes
+            ? RetainedPaths(session.negotiated, session.addresses, after: peers[id]?.retained, at: now) : nil
+        peers[id]?.retained = retained
         for family in AddressFamily.allCases {
-            if let restart, restart.family(family) != nil {
-                // What an earlier restart left stale has had its time (RFC 4724 section 4.2).
-                rib.sweepStale(family, of: id)
-                rib.markStale(family, of: id)
-                kept.insert(FamilySet(family))
-            } else {
+            guard let retained, retained.families.contains(family) else {
                 rib.removePaths(of: id, family)
+                continue
             }
+            // What an earlier restart left stale has had its time (RFC 4724 section 4.2).
+            if !retained.continues(family) { rib.sweepStale(family, of: id) }
+            rib.markStale(family, of: id)
         }
-        guard let restart, !kept.isEmpty else { return }
-        let time = Duration.seconds(Int64(restart.restartTime))
-        peers[id]?.retained = Retained(
-            families: kept, deadline: now + time, restartTime: time, addresses: session.addresses)
     }
 
     /// The peer is back: families for which its OPEN does not say that forwarding went on lose their stale paths now,
     /// the others keep them until End-of-RIB.
     private mutating func resume(_ id: PeerID, _ negotiated: Negotiated, at now: Instant) {
         guard var retained = peers[id]?.retained else { return }
-        for family in retained.families.families
-        where negotiated.peerGracefulRestart?.family(family)?.forwardingPreserved != true
-            || !negotiated.families.contains(family)
-        {
-            rib.sweepStale(family, of: id)
-            retained.families.remove(FamilySet(family))
-        }
-        retained.deadline = now + max(retained.restartTime, Self.endOfRIBPatience)
-        peers[id]?.retained = retained.families.isEmpty ? nil : retained
+        for family in retained.resume(negotiated, at: now) { rib.sweepStale(family, of: id) }
+        peers[id]?.retained = retained.isEmpty ? nil : retained
     }
-
-    /// Shortest time that a peer which came back has to send its End-of-RIB.
-    private static let endOfRIBPatience = Duration.seconds(180)
 
     /// From the last End-of-RIB to the sweep. RFC 4724 says at once; FRR 8.4 was seen to send the marker of IPv6 before
     /// the table that it ends, and a route that goes and comes back loses packets.
@@ -185,12 +173,17 @@ package struct Speaker: ~Copyable {
     /// When `expireRetained` has something to do.
     package var nextDeadline: Instant? { peers.values.compactMap(\.retained?.deadline).min() }
 
-    /// Removes stale paths whose time is over.
+    /// Removes stale paths whose time is over, or makes them paths of last resort.
     package mutating func expireRetained(at now: Instant) {
         for (id, record) in peers {
-            guard let retained = record.retained, retained.deadline <= now else { continue }
-            for family in retained.families.families { rib.sweepStale(family, of: id) }
-            peers[id]?.retained = nil
+            guard var retained = record.retained else { continue }
+            for step in retained.expire(at: now) {
+                switch step {
+                case .keepLong(let family): rib.keepLong(family, of: id)
+                case .sweep(let family): rib.sweepStale(family, of: id)
+                }
+            }
+            peers[id]?.retained = retained.isEmpty ? nil : retained
         }
     }
 
@@ -205,7 +198,7 @@ package struct Speaker: ~Copyable {
         guard let record = peers[id], let retained = record.retained,
             record.session?.endOfRIBReceived.isSuperset(of: retained.families) == true
         else { return }
-        peers[id]?.retained?.deadline = now + Self.sweepGrace
+        peers[id]?.retained?.complete(after: Self.sweepGrace, at: now)
     }
 
     /// Applies UPDATEs of an established session, in their order.
@@ -285,7 +278,7 @@ package struct Speaker: ~Copyable {
     /// Whether every configured peer is up and has sent its End-of-RIB: what an earlier run left can then be judged.
     package var isConverged: Bool {
         peers.values.allSatisfy { record in
-            guard let session = record.session else { return false }
+            guard let session = record.session else { return record.isShut }
             return session.endOfRIBReceived.isSuperset(of: session.negotiated.families)
         }
     }
@@ -325,9 +318,12 @@ package struct Speaker: ~Copyable {
 
 extension SpeakerPeer {
     func ribPeer(routerID: RouterID) -> RIBPeer {
-        RIBPeer(
+        var source = RIBPeer(
             address: address, asNumber: asNumber, routerID: routerID, isExternal: isExternal, importMode: importMode,
             isClient: isClient, allowOwnAS: allowOwnAS)
+        source.role = role
+        source.localAS = localAS
+        return source
     }
 }
 

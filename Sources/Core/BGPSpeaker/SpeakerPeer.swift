@@ -15,6 +15,13 @@ package struct SpeakerPeer: Sendable, Hashable {
     package var isClient: Bool
     /// How often our own AS may stand in the peer's paths.
     package var allowOwnAS: UInt8
+    /// What we are to the peer's AS (RFC 9234).
+    package var role: BGPRole?
+    /// The AS that we have for this peer alone.
+    package var localAS: LocalAS?
+    /// Long-lived stale paths go to the peer even if it does not know of them (RFC 9494 section 4.6); internal peers
+    /// only.
+    package var sendsLongLivedStale = false
 
     package init(
         name: String, address: IPAddress, asNumber: ASNumber, isExternal: Bool,

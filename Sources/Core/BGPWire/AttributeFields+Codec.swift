@@ -32,6 +32,8 @@ extension AttributeFields {
             largeCommunities = stride(from: 0, to: words.count - words.count % 3, by: 3).map {
                 LargeCommunity(global: words[$0], local1: words[$0 + 1], local2: words[$0 + 2])
             }
+        case AttributeCode.onlyToCustomer:
+            onlyToCustomer = (try? value.integer(UInt32.self, bytes)).map(ASNumber.init(rawValue:))
         default:
             let flags = entry.flags & ~AttributeFlags.extendedLength
             unknown.append(RawAttribute(flags: flags, code: entry.code, value: bytes.copy(value.range)))
@@ -75,7 +77,7 @@ extension PathAttributes {
         switch code {
         case AttributeCode.origin...AttributeCode.clusterList, AttributeCode.reach, AttributeCode.unreach,
             AttributeCode.extendedCommunities, AttributeCode.as4Path, AttributeCode.as4Aggregator,
-            AttributeCode.largeCommunities:
+            AttributeCode.largeCommunities, AttributeCode.onlyToCustomer:
             true
         default: false
         }
@@ -110,6 +112,7 @@ extension AttributeFields {
         if !largeCommunities.isEmpty {
             add(AttributeCode.largeCommunities, octets(largeCommunities.flatMap { [$0.global, $0.local1, $0.local2] }))
         }
+        if let onlyToCustomer { add(AttributeCode.onlyToCustomer, octets([onlyToCustomer.rawValue])) }
         return list
     }
 }

@@ -18,6 +18,7 @@ enum AttributeCode {
     static let as4Path: UInt8 = 17
     static let as4Aggregator: UInt8 = 18
     static let largeCommunities: UInt8 = 32
+    static let onlyToCustomer: UInt8 = 35
 }
 
 /// The flag octet of an attribute (RFC 4271 section 4.3).

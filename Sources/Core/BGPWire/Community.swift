@@ -12,11 +12,16 @@ package struct Community: RawRepresentable, Hashable, Sendable, BitwiseCopyable 
     package static let noPeer = Self(rawValue: 0xffff_ff04)
     package static let gracefulShutdown = Self(rawValue: 0xffff_0000)
     package static let blackhole = Self(rawValue: 0xffff_029a)
+    /// Kept for long after its speaker went away, and the last resort (RFC 9494 section 3).
+    package static let longLivedStale = Self(rawValue: 0xffff_0006)
+    /// Not to be kept for long (RFC 9494 section 3).
+    package static let noLongLived = Self(rawValue: 0xffff_0007)
 
     private static let names: [(Self, String)] = [
         (.noExport, "no-export"), (.noAdvertise, "no-advertise"),
         (.noExportSubconfederation, "no-export-subconfed"), (.noPeer, "no-peer"),
         (.gracefulShutdown, "graceful-shutdown"), (.blackhole, "blackhole"),
+        (.longLivedStale, "llgr-stale"), (.noLongLived, "no-llgr"),
     ]
 
     /// Reads `65001:100` or a well-known name.

@@ -16,6 +16,11 @@ package struct ExportRewrite: Sendable, Hashable {
 
     /// Adds the community GRACEFUL_SHUTDOWN (RFC 8326): the path is about to go, and others are to be preferred.
     package var gracefulShutdown = false
+    /// Adds the community NO_EXPORT: a long-lived stale path that an internal peer gets although it does not know of
+    /// such (RFC 9494 section 4.6).
+    package var noExport = false
+    /// ONLY_TO_CUSTOMER for a path that has none (RFC 9234 section 5).
+    package var onlyToCustomer: ASNumber?
 
     package struct Reflection: Sendable, Hashable {
         package var originatorID: RouterID

@@ -106,8 +106,11 @@ package struct Framer: Sendable {
         return buffer[start..<(start + 16)].allSatisfy { $0 == 0xff } && buffer[start + 18] == MessageType.notification
     }
 
-    /// A copy of a message's body, for logs.
-    package func copy(_ body: Range<Int>) -> [UInt8] { buffer.span.bytes.copy(body) }
+    /// A copy of the message whose body `next()` has just given out, header included, for logs: at most `limit` octets.
+    package func message(_ body: Range<Int>, limit: Int = 4096) -> [UInt8] {
+        let whole = (body.lowerBound - Self.headerLength)..<body.upperBound
+        return Array(buffer[whole.clamped(to: buffer.startIndex..<buffer.endIndex)].prefix(limit))
+    }
 
     /// The lengths that a message of this type may have, header included (RFC 4271 section 6.1, RFC 8654 section 4).
     private func lengths(of type: UInt8) -> ClosedRange<Int>? {

@@ -30,6 +30,8 @@ extension Capability: CustomStringConvertible {
         case .fourOctetAS(let number): "four-octet-as \(number)"
         case .enhancedRouteRefresh: "enhanced-route-refresh"
         case .hostName(let name): "host-name \(name)"
+        case .role(let role): "role \(BGPRole(rawValue: role).map { "\($0)" } ?? "\(role)")"
+        case .longLivedGracefulRestart(let restart): "long-lived-graceful-restart \(restart)"
         case .unknown(let code, let value): Self.text(code, value)
         }
     }
@@ -66,6 +68,16 @@ extension GracefulRestart: CustomStringConvertible {
             words.append(family.forwardingPreserved ? "\(name)=preserved" : name)
         }
         return words.joined(separator: " ")
+    }
+}
+
+extension LongLivedGracefulRestart: CustomStringConvertible {
+    package var description: String {
+        guard !families.isEmpty else { return "without families" }
+        return families.map { family in
+            let name = FamilyText.name(family.afi, family.safi)
+            return "\(name)=\(family.staleTime)s" + (family.forwardingPreserved ? ",preserved" : "")
+        }.joined(separator: " ")
     }
 }
 
@@ -125,6 +137,7 @@ extension PathAttributes: CustomStringConvertible {
         list("cluster-list", fields.clusterList.map(RouterID.init(rawValue:)))
         list("extended-communities", fields.extendedCommunities.map(ExtendedCommunity.init(rawValue:)))
         list("large-communities", fields.largeCommunities)
+        if let number = fields.onlyToCustomer { lines.append("only-to-customer \(number)") }
         for raw in fields.unknown {
             let flags = String(raw.flags, radix: 16)
             lines.append("attribute \(raw.code) flags 0x\(flags) [\(FamilyText.hex(raw.value))]")

@@ -96,9 +96,12 @@ extension Capability {
             self = .multiprotocol(afi: afi, safi: try value.byte(body))
         case 2: self = .routeRefresh
         case 6: self = .extendedMessage
+        case 9 where value.remaining == 1: self = .role(try value.byte(body))
         case 64: self = .gracefulRestart(try GracefulRestart(&value, body))
         case 65: self = .fourOctetAS(ASNumber(rawValue: try value.integer(UInt32.self, body)))
         case 70: self = .enhancedRouteRefresh
+        case 71 where value.remaining % 7 == 0:
+            self = .longLivedGracefulRestart(try LongLivedGracefulRestart(&value, body))
         case 73: self = Self.hostName(try value.array(value.remaining, body))
         default: self = .unknown(code: code, value: try value.array(value.remaining, body))
         }
@@ -123,9 +126,11 @@ extension Capability {
         case .multiprotocol: 1
         case .routeRefresh: 2
         case .extendedMessage: 6
+        case .role: 9
         case .gracefulRestart: 64
         case .fourOctetAS: 65
         case .enhancedRouteRefresh: 70
+        case .longLivedGracefulRestart: 71
         case .hostName: 73
         case .unknown(let code, _): code
         }
@@ -139,6 +144,8 @@ extension Capability {
             value.byte(0)
             value.byte(safi)
         case .gracefulRestart(let restart): restart.encode(into: &value)
+        case .role(let role): value.byte(role)
+        case .longLivedGracefulRestart(let restart): restart.encode(into: &value)
         case .fourOctetAS(let number): value.integer(number.rawValue)
         case .routeRefresh, .extendedMessage, .enhancedRouteRefresh: break
         case .hostName(let name):

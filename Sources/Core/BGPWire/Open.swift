@@ -41,6 +41,10 @@ package enum Capability: Sendable, Hashable {
     case fourOctetAS(ASNumber)
     /// RFC 7313.
     case enhancedRouteRefresh
+    /// RFC 9234: the raw value of a `BGPRole`, or a number that the RFC does not know.
+    case role(UInt8)
+    /// RFC 9494.
+    case longLivedGracefulRestart(LongLivedGracefulRestart)
     /// draft-walton-bgp-hostname-capability.
     case hostName(HostName)
     case unknown(code: UInt8, value: [UInt8])

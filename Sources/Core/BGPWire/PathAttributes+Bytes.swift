@@ -44,6 +44,8 @@ extension PathAttributes.Summary {
             case AttributeCode.originatorID:
                 originatorID = (try? entry.value.integer(UInt32.self, bytes)).map(RouterID.init(rawValue:))
             case AttributeCode.clusterList: clusterListLength = UInt16(clamping: entry.value.remaining / 4)
+            case AttributeCode.onlyToCustomer:
+                onlyToCustomer = (try? entry.value.integer(UInt32.self, bytes)).map(ASNumber.init(rawValue:))
             default: break
             }
         }
@@ -69,6 +71,8 @@ extension PathAttributes.Summary {
             switch Community(rawValue: community) {
             case .noExport, .noExportSubconfederation: noExport = true
             case .noAdvertise: noAdvertise = true
+            case .longLivedStale: isLongLivedStale = true
+            case .noLongLived: forbidsLongLived = true
             default: break
             }
         }
@@ -126,7 +130,8 @@ extension PathAttributes {
         let linkLocal = rewrite.nextHop == nil ? linkLocalNextHop : rewrite.linkLocalNextHop
         let plain = PathAttributes(
             bytes: result, nextHop: nextHop, linkLocalNextHop: linkLocal, summary: Summary(result))
-        return rewrite.gracefulShutdown ? plain.adding(.gracefulShutdown) : plain
+        let said = rewrite.gracefulShutdown ? plain.adding(.gracefulShutdown) : plain
+        return rewrite.noExport ? said.adding(.noExport) : said
     }
 }
 
@@ -137,6 +142,7 @@ private struct Insertions {
     private var needsLocalPref: Bool
     private var needsOriginatorID: Bool
     private var needsClusterList: Bool
+    private var needsOnlyToCustomer: Bool
 
     init(_ rewrite: ExportRewrite, _ summary: PathAttributes.Summary) {
         self.rewrite = rewrite
@@ -145,6 +151,7 @@ private struct Insertions {
         needsLocalPref = !rewrite.isExternal && rewrite.localPref != nil
         needsOriginatorID = isReflected && summary.originatorID == nil
         needsClusterList = isReflected
+        needsOnlyToCustomer = rewrite.onlyToCustomer != nil && summary.onlyToCustomer == nil
     }
 
     /// Writes what belongs before the attribute `code`, or all that is left.
@@ -159,6 +166,12 @@ private struct Insertions {
             needsLocalPref = false
             bytes.append(attribute: AttributeCode.localPref, flags: AttributeFlags.wellKnown, count: 4)
             bytes.append(integer: localPref)
+        }
+        if needsOnlyToCustomer, code >= AttributeCode.onlyToCustomer, let number = rewrite.onlyToCustomer {
+            needsOnlyToCustomer = false
+            bytes.append(
+                attribute: AttributeCode.onlyToCustomer, flags: AttributeFlags.optionalTransitive, count: 4)
+            bytes.append(integer: number.rawValue)
         }
         guard let reflection = rewrite.reflection else { return }
         if needsOriginatorID, code >= AttributeCode.originatorID {

@@ -28,6 +28,12 @@ package struct PathAttributes: Sendable {
         package var clusterListLength: UInt16 = 0
         package var noExport = false
         package var noAdvertise = false
+        /// ONLY_TO_CUSTOMER (RFC 9234 section 5).
+        package var onlyToCustomer: ASNumber?
+        /// LLGR_STALE: a path of last resort (RFC 9494 section 4.3).
+        package var isLongLivedStale = false
+        /// NO_LLGR: never to be kept for long.
+        package var forbidsLongLived = false
 
         package init() {}
     }
@@ -64,6 +70,8 @@ package struct AttributeFields: Sendable, Hashable {
     package var largeCommunities: [LargeCommunity] = []
     package var originatorID: RouterID?
     package var clusterList: [UInt32] = []
+    /// ONLY_TO_CUSTOMER (RFC 9234 section 5).
+    package var onlyToCustomer: ASNumber?
     /// Unknown transitive attributes, passed on with the partial bit set.
     package var unknown: [RawAttribute] = []
     /// Codes of known optional transitive attributes that came with the partial bit, which must stay (RFC 4271 section

@@ -5,6 +5,7 @@ import NetTypes
 package enum DecisionStep: UInt8, Sendable, Hashable, CaseIterable, BitwiseCopyable {
     case onlyPath
     case localOrigin
+    case longLivedStale
     case localPref
     case asPathLength
     case origin
@@ -19,6 +20,7 @@ package enum DecisionStep: UInt8, Sendable, Hashable, CaseIterable, BitwiseCopya
         switch self {
         case .onlyPath: "only path"
         case .localOrigin: "originated by this node"
+        case .longLivedStale: "not kept from before a long outage (LLGR_STALE)"
         case .localPref: "higher LOCAL_PREF"
         case .asPathLength: "shorter AS_PATH"
         case .origin: "lower ORIGIN"
@@ -37,6 +39,8 @@ struct Candidate: BitwiseCopyable {
     let path: UInt32
     let isLocal: Bool
     let isExternal: Bool
+    /// A path of last resort (RFC 9494 section 4.3).
+    let isLongLivedStale: Bool
     let localPref: UInt32
     let asPathLength: UInt16
     let origin: UInt8
@@ -50,6 +54,7 @@ struct Candidate: BitwiseCopyable {
         self.path = path
         self.isLocal = isLocal
         isExternal = peer.isExternal
+        isLongLivedStale = summary.isLongLivedStale
         // LOCAL_PREF has no meaning between ASes (RFC 4271 5.1.5); 100 is what everybody takes for "not given".
         localPref = peer.isExternal ? 100 : summary.localPref ?? 100
         asPathLength = summary.asPathLength
@@ -82,6 +87,7 @@ struct Decision {
         equalCount = candidates.count
         guard candidates.count > 1 else { return }
         keep(.localOrigin) { $0.isLocal ? 0 : 1 }
+        keep(.longLivedStale) { $0.isLongLivedStale ? 1 : 0 }
         keep(.localPref) { UInt32.max - $0.localPref }
         keep(.asPathLength) { UInt32($0.asPathLength) }
         keep(.origin) { UInt32($0.origin) }
@@ -124,6 +130,7 @@ struct Decision {
     /// The first step at which `loser` falls behind `winner`, for the CLI.
     static func step(winner: Candidate, loser: Candidate) -> DecisionStep {
         if winner.isLocal != loser.isLocal { return .localOrigin }
+        if winner.isLongLivedStale != loser.isLongLivedStale { return .longLivedStale }
         if winner.localPref != loser.localPref { return .localPref }
         if winner.asPathLength != loser.asPathLength { return .asPathLength }
         if winner.origin != loser.origin { return .origin }

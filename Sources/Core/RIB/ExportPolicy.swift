@@ -24,6 +24,14 @@ package struct ExportPolicy: Sendable, Hashable {
     package var isClient: Bool
     /// The node says goodbye (RFC 8326): GRACEFUL_SHUTDOWN on every path, and LOCAL_PREF 0 to internal peers.
     package var gracefulShutdown = false
+    /// What we are to the peer's AS (RFC 9234).
+    package var role: BGPRole?
+    /// The AS that we have for this peer alone.
+    package var alternative: LocalAS?
+    /// The peer knows of long-lived stale paths (RFC 9494).
+    package var takesLongLivedStale = false
+    /// Internal peers that do not know of them get them too, as their last resort (RFC 9494 section 4.6).
+    package var sendsLongLivedStaleToAll = false
 
     package init(
         mode: Mode, localAS: ASNumber, isExternal: Bool, families: FamilySet, clusterID: RouterID,
@@ -45,13 +53,16 @@ package struct ExportPolicy: Sendable, Hashable {
     ) -> ExportRewrite? {
         var rewrite = ExportRewrite()
         rewrite.isExternal = isExternal
-        rewrite.prepend = isExternal ? [localAS] : []
+        rewrite.prepend = isExternal ? prepended : []
         rewrite.localPref = isExternal ? nil : gracefulShutdown ? 0 : summary.localPref ?? 100
         rewrite.gracefulShutdown = gracefulShutdown
+        rewrite.onlyToCustomer = mark(summary)
         guard let source else {
             return setNextHop(of: &rewrite, family) ? rewrite : nil
         }
-        guard mode == .all, !summary.noAdvertise, !(summary.noExport && isExternal) else { return nil }
+        guard mode == .all, !summary.noAdvertise, !(summary.noExport && isExternal), mayLeave(summary),
+            adjust(&rewrite, for: summary)
+        else { return nil }
         if isExternal { return setNextHop(of: &rewrite, family) ? rewrite : nil }
         if !source.isExternal {
             // Between internal peers only a reflector passes paths on, and only from or to its clients (RFC 4456 6).

@@ -146,6 +146,22 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
         }
     }
 
+    /// Gives the stale paths of a peer the community LLGR_STALE, and removes those that must not be kept for long.
+    mutating func keepLong(_ peer: PeerID, in context: inout Context) {
+        for id in entries.indices where entries[id].head != 0 {
+            guard let index = path(of: peer, in: UInt32(id)), paths[Int(index)].isStale else { continue }
+            let old = paths[Int(index)].attributes
+            let attributes = context.attributes[handle: old]
+            if attributes.summary.forbidsLongLived {
+                remove(UInt32(id), peer: peer, in: &context)
+            } else if !attributes.summary.isLongLivedStale {
+                paths[Int(index)].attributes = context.attributes.intern(attributes.adding(.longLivedStale))
+                context.attributes.release(old)
+                if paths[Int(index)].reject == .none { decide(UInt32(id), touched: index, in: &context) }
+            }
+        }
+    }
+
     @discardableResult
     private mutating func remove(_ id: UInt32, peer: PeerID, in context: inout Context) -> Bool {
         var previous: UInt32?

@@ -30,7 +30,8 @@ package struct ImportPolicy: Sendable, Hashable {
         if peer.importMode == .none { return .importNone }
         if attributes.containsAS(localAS) > Int(peer.allowOwnAS) { return .asLoop }
         if peer.isExternal {
-            guard attributes.summary.neighborAS == peer.asNumber else { return .firstASMismatch }
+            let verdict = peer.verdict(on: attributes)
+            guard verdict == .none else { return verdict }
         } else {
             if attributes.summary.originatorID == routerID { return .originatorLoop }
             if attributes.summary.clusterListLength > 0,

@@ -1,3 +1,4 @@
+import BGPWire
 import NetTypes
 
 /// A path's source as 16 bits; 0 is the node itself.
@@ -30,6 +31,10 @@ package struct RIBPeer: Sendable, Hashable {
     package var isClient: Bool
     /// How often our own AS may stand in a path: 0 is the loop check of RFC 4271 9.1.2.
     package var allowOwnAS: UInt8
+    /// What we are to the peer's AS (RFC 9234).
+    package var role: BGPRole?
+    /// The AS that we have for this peer alone.
+    package var localAS: LocalAS?
 
     package init(
         address: IPAddress, asNumber: ASNumber, routerID: RouterID, isExternal: Bool, importMode: ImportMode = .safe,

@@ -70,8 +70,9 @@ package struct RIBTables: ~Copyable {
         guard let peer = context.peer(id) else { return }
         for prefix in update.withdrawn { withdraw(prefix, from: id) }
         for announcement in update.announced {
-            let verdict = context.policy.verdict(on: announcement.attributes, from: peer)
-            let handle = context.attributes.intern(announcement.attributes)
+            let attributes = peer.received(announcement.attributes)
+            let verdict = context.policy.verdict(on: attributes, from: peer)
+            let handle = context.attributes.intern(attributes)
             for prefix in announcement.prefixes {
                 let reject = verdict != .none ? verdict : context.policy.verdict(on: prefix, from: peer)
                 context.attributes.retain(handle)
@@ -86,6 +87,14 @@ package struct RIBTables: ~Copyable {
         switch family {
         case .ipv4: ipv4.markStale(of: id)
         case .ipv6: ipv6.markStale(of: id)
+        }
+    }
+
+    /// The restart time of a peer is over: its stale paths become paths of last resort (RFC 9494 section 4.2).
+    package mutating func keepLong(_ family: AddressFamily, of id: PeerID) {
+        switch family {
+        case .ipv4: ipv4.keepLong(id, in: &context)
+        case .ipv6: ipv6.keepLong(id, in: &context)
         }
     }
 

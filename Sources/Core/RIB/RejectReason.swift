@@ -18,6 +18,7 @@ package enum RejectReason: UInt8, Sendable, Hashable, CaseIterable, BitwiseCopya
     case tooShort
     case tooLong
     case importNone
+    case routeLeak
 
     /// The reason as a sentence for people.
     package var sentence: String {
@@ -40,6 +41,7 @@ package enum RejectReason: UInt8, Sendable, Hashable, CaseIterable, BitwiseCopya
         case .tooShort: "shorter than the import lengths allow"
         case .tooLong: "longer than the import lengths allow (a pod's own address, not a node's podCIDR)"
         case .importNone: "the peer's import policy is none"
+        case .routeLeak: "route leak: ONLY_TO_CUSTOMER says that it may not come from this side (RFC 9234 section 5)"
         }
     }
 }

@@ -24,6 +24,8 @@ package enum ControlRequest: Sendable, Equatable {
     case explain(Prefix)
     /// `/v1/sessions/{peer}/history`
     case history(String)
+    /// `POST /v1/sessions/{peer}/shutdown`, `.../enable`, `.../reset`: answered with the session as it then is.
+    case order(PeerOrder, peer: String)
     /// `POST /v1/drain`
     case drain(DrainOrder)
     /// `POST /v1/undrain`

@@ -39,6 +39,8 @@ extension ControlRequest {
         case ("readyz", nil, _): return .ready
         case ("metrics", nil, _): return .metrics
         case ("v1", "sessions", 4) where parts[3] == "history" && !parts[2].isEmpty: return .history(parts[2])
+        case ("v1", "sessions", 4) where PeerOrder.verbs.contains(parts[3]) && !parts[2].isEmpty:
+            return .order(try parameters.order(parts[3]), peer: parts[2])
         case ("v1", "explain", 3...4):
             return .explain(try Parameters.destination(parts.dropFirst(2).joined(separator: "/")))
         case ("v1", "drain", 2): return .drain(try parameters.drainOrder())
@@ -49,6 +51,7 @@ extension ControlRequest {
                 message:
                     "no such path: \(path); there are /v1/status, /v1/sessions, /v1/sessions/PEER, "
                     + "/v1/sessions/PEER/history, /v1/routes, /v1/fib, /v1/pods, /v1/explain/ADDRESS, "
+                    + "POST /v1/sessions/PEER/shutdown, POST /v1/sessions/PEER/enable, POST /v1/sessions/PEER/reset, "
                     + "POST /v1/drain, POST /v1/undrain, /healthz, /readyz, /metrics"
             )
         }
@@ -57,7 +60,7 @@ extension ControlRequest {
     /// The HTTP method: POST for what changes something.
     package var method: String {
         switch self {
-        case .drain, .undrain: "POST"
+        case .drain, .undrain, .order: "POST"
         case .status, .sessions, .session, .routes, .fib, .pods, .explain, .history, .health, .ready, .metrics: "GET"
         }
     }
@@ -74,6 +77,8 @@ extension ControlRequest {
         case .explain(let prefix):
             "/v1/explain/" + Self.escape(prefix.isHost ? prefix.address.description : prefix.description)
         case .history(let peer): "/v1/sessions/\(Self.escape(peer))/history"
+        case .order(let order, let peer):
+            "/v1/sessions/\(Self.escape(peer))/\(order.verb)" + Self.text(order.parameters)
         case .drain(let order):
             "/v1/drain"
                 + Self.text([("wait", "\(order.waitMilliseconds)ms")] + (order.message.map { [("message", $0)] } ?? []))
@@ -187,6 +192,12 @@ private struct Parameters {
             order.waitMilliseconds = wait
         }
         return order
+    }
+
+    mutating func order(_ verb: String) throws(ControlRequestError) -> PeerOrder {
+        var rest = values
+        defer { values = rest }
+        return try PeerOrder(verb: verb) { rest.removeValue(forKey: $0) }
     }
 
     mutating func limit() throws(ControlRequestError) -> Int? {

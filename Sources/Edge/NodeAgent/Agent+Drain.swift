@@ -45,7 +45,7 @@ extension Agent {
         drainState = DrainDocument(state: .serving)
         await speaker?.setFarewell(.none)
         await speaker?.resumeKernel()
-        for peer in peers { await peer.loop.start() }
+        for peer in peers { await open(peer) }
         say("undrain: sessions are opened")
         return .drain(drainState)
     }

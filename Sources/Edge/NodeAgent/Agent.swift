@@ -22,7 +22,7 @@ package actor Agent: Loop {
 
     /// A running peer.
     struct PeerHandle {
-        let settings: Configuration.PeerSettings
+        var settings: Configuration.PeerSettings
         let id: PeerID
         let loop: PeerLoop
     }
@@ -31,7 +31,9 @@ package actor Agent: Loop {
     let startTime = Instant.now
     private(set) var configuration: Configuration
     private(set) var routerID = RouterID(rawValue: 0)
-    private(set) var peers: [PeerHandle] = []
+    var peers: [PeerHandle] = []
+    /// Sessions that operators shut down at run time, by the peers' names.
+    var operatorShutdowns: [String: Configuration.Shutdown] = [:]
     private(set) var kernel: KernelLoop?
     private(set) var speaker: SpeakerLoop?
     private(set) var topology = Topology()
@@ -47,7 +49,7 @@ package actor Agent: Loop {
     /// Who was refused lately.
     var refusals = LogLimiter<IPAddress>()
     private var sweeper: PodSweeper?
-    private var restart = RestartState()
+    private(set) var restart = RestartState()
 
     package init(_ configuration: Configuration, logger: Logger) {
         self.configuration = configuration
@@ -215,6 +217,7 @@ package actor Agent: Loop {
 
     private func topologyChanged(_ topology: Topology) {
         let mtu = self.topology.uplinkMTU
+        callPeers(self.topology, topology)
         self.topology = topology
         speaker?.post { $0.setTopology(topology) }
         if topology.uplinkMTU != mtu { writeNodeState() }
@@ -263,14 +266,16 @@ package actor Agent: Loop {
                 configuration: session, port: settings.port, localAddress: settings.localAddress,
                 options: settings.tcpOptions(configuration.bgp), passwordFile: settings.passwordFile,
                 prefixLimit: settings.prefixLimit),
-            restart: restart, seed: .random(in: .min ... .max), speaker: speaker, logger: logger,
+            restart: await restartState(), seed: .random(in: .min ... .max), speaker: speaker, logger: logger,
             history: history)
         await speaker.setLoop(loop, for: id)
+        await speaker.setPace(settings.advertisementInterval(configuration.bgp), for: id)
         let peer = PeerHandle(settings: settings, id: id, loop: loop)
         peers.append(peer)
         readPassword(peer)
         history.note(settings.name, .agent, "martletd \(Version.martlet) starts the session machine")
-        if drainState.state == .serving { await loop.start() }
+        await loop.prepare()
+        await open(peer)
     }
 
     private func stopPeer(_ peer: PeerHandle, _ notification: NotificationMessage) async {
@@ -295,9 +300,16 @@ package actor Agent: Loop {
             configuration.bgp.timing != new.bgp.timing || configuration.bgp.clusterID != new.bgp.clusterID
         configuration = new
         await applyPrefixes()
-        let stay = peers.filter { !sessionWide && new.bgp.peers.contains($0.settings) }
+        let stay = peers.filter { peer in
+            !sessionWide && new.bgp.peers.contains { $0.isSameSession(as: peer.settings) }
+        }
         let go = peers.filter { peer in !stay.contains { $0.id == peer.id } }
-        let come = new.bgp.peers.filter { settings in !stay.contains { $0.settings == settings } }
+        let come = new.bgp.peers.filter { settings in !stay.contains { $0.settings.isSameSession(as: settings) } }
+        operatorShutdowns = operatorShutdowns.filter { name, _ in new.bgp.peers.contains { $0.name == name } }
+        for peer in stay {
+            guard let settings = new.bgp.peers.first(where: { $0.isSameSession(as: peer.settings) }) else { continue }
+            await changeLive(peer, to: settings)
+        }
         var changed = 0
         for peer in go {
             let remains = new.bgp.peers.contains { $0.name == peer.settings.name }

@@ -19,9 +19,18 @@ extension Configuration.PeerSettings {
             case .all: .all
             case .none: .none
             }
-        return SpeakerPeer(
+        var peer = SpeakerPeer(
             name: name, address: address, asNumber: asn, isExternal: !isInternal(bgp), importMode: imports,
             exportMode: exports, isClient: routeReflectorClient, allowOwnAS: allowOwnAS)
+        peer.role = role?.wire
+        peer.localAS = localAS.map { settings in
+            var override = LocalAS(settings.asn)
+            override.prependsReceived = !settings.noPrepend
+            override.hidesOwnAS = settings.replaceAS
+            return override
+        }
+        peer.sendsLongLivedStale = bgp.gracefulRestart.longLivedPartialDeployment
+        return peer
     }
 
     /// The peer as its session machine sees it. Graceful restart is only offered where forwarding outlives us.
@@ -29,8 +38,8 @@ extension Configuration.PeerSettings {
         _ bgp: Configuration.BGPSettings, routerID: RouterID, hostName: String, keepsForwarding: Bool
     ) -> PeerConfiguration {
         let restart = bgp.gracefulRestart
-        return PeerConfiguration(
-            name: name, address: address, remoteAS: asn, localAS: bgp.asn, routerID: routerID,
+        var session = PeerConfiguration(
+            name: name, address: address, remoteAS: asn, localAS: localAS?.asn ?? bgp.asn, routerID: routerID,
             holdTime: holdTime(bgp), keepaliveTime: bgp.keepaliveTime,
             sendHoldTime: bgp.sendHoldTime,
             families: families.reduce(into: FamilySet()) { $0.insert(FamilySet($1)) }, passive: passive,
@@ -38,6 +47,25 @@ extension Configuration.PeerSettings {
             gracefulRestart: restart.enabled && keepsForwarding
                 ? .init(restartTime: UInt16(clamping: restart.restartTime.wholeSeconds)) : nil,
             hostName: hostName)
+        session.acceptsAnyExternalAS = isAnyExternal
+        session.nodeAS = bgp.asn
+        session.role = role?.wire
+        session.strictRole = strictRole
+        session.longLivedStaleTime = longLivedStaleTime ?? restart.longLivedStaleTime
+        return session
+    }
+
+    /// How long one round of UPDATEs to the peer keeps the next one waiting.
+    func advertisementInterval(_ bgp: Configuration.BGPSettings) -> Duration {
+        minimumAdvertisementInterval ?? bgp.minimumAdvertisementInterval
+    }
+
+    /// Whether a session with `other` is the same session: what differs can change while it is up.
+    func isSameSession(as other: Self) -> Bool {
+        var mine = self
+        mine.shutdown = other.shutdown
+        mine.minimumAdvertisementInterval = other.minimumAdvertisementInterval
+        return mine == other
     }
 }
 

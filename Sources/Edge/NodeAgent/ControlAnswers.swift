@@ -21,6 +21,7 @@ struct ControlAnswers: ControlProvider {
         case .pods: await pods()
         case .explain(let prefix): await explain(prefix)
         case .history(let name): await history(name)
+        case .order(let order, let name): await obey(order, name)
         case .drain(let order): await agent.drain(order)
         case .undrain: await agent.undrain()
         case .health: .health(HealthDocument(checks: await loopChecks()))
@@ -60,6 +61,18 @@ struct ControlAnswers: ControlProvider {
         return .sessions(SessionsDocument(sessions: await sessions([peer])))
     }
 
+    private func obey(_ order: PeerOrder, _ name: String) async -> ControlReply {
+        guard let peer = await peer(name) else { return await unknownPeer(name) }
+        var problem: String?
+        switch order {
+        case .shutdown(let message): await agent.shutDown(peer, message: message)
+        case .enable: problem = await agent.enable(peer)
+        case .reset(let order): problem = await agent.reset(peer, order)
+        }
+        if let problem { return .error(status: 409, message: problem) }
+        return await session(name)
+    }
+
     func sessions(_ peers: [Agent.PeerHandle]) async -> [SessionDocument] {
         let bgp = await agent.configuration.bgp
         var documents: [SessionDocument] = []
@@ -67,9 +80,10 @@ struct ControlAnswers: ControlProvider {
             let status = await peer.loop.status()
             let summaries = await agent.speaker?.summaries(peer.id) ?? []
             let local = await peer.loop.localAddress
-            documents.append(
-                SessionDocument(
-                    peer.settings, bgp, status, summaries, localAddress: local.map(\.description), at: .now))
+            var document = SessionDocument(
+                peer.settings, bgp, status, summaries, localAddress: local.map(\.description), at: .now)
+            document.shutdown = await agent.shutdown(of: peer)
+            documents.append(document)
         }
         return documents
     }

@@ -15,8 +15,10 @@ extension SessionDocument {
         let holdTime = negotiated?.holdTime ?? settings.holdTime(bgp)
         let keepaliveTime = negotiated?.keepaliveTime ?? bgp.keepaliveTime ?? holdTime / 3
         self.init(
-            peer: settings.name, address: settings.address.description, asn: settings.asn.rawValue,
-            localASN: bgp.asn.rawValue, external: !settings.isInternal(bgp), state: .init(status),
+            peer: settings.name, address: settings.address.description,
+            asn: (negotiated?.peerAS ?? settings.asn).rawValue,
+            localASN: (settings.localAS?.asn ?? bgp.asn).rawValue, external: !settings.isInternal(bgp),
+            state: .init(status),
             sinceSeconds: Int((now - (status.since ?? now)).wholeSeconds),
             uptimeSeconds: status.uptime.map { Int($0.wholeSeconds) },
             lastError: status.lastError.map { SessionErrorDocument($0, at: now) }, localAddress: localAddress,
@@ -36,6 +38,8 @@ extension SessionDocument {
             },
             messagesReceived: .init(status.received), messagesSent: .init(status.sent),
             establishedCount: Int(clamping: status.establishedCount), dropCount: Int(clamping: status.flaps))
+        lastNotification = status.lastNotification.map { SessionErrorDocument($0, at: now) }
+        role = settings.role?.rawValue
     }
 }
 
@@ -112,6 +116,7 @@ extension RouteDocument {
             largeCommunities: fields.largeCommunities.map(\.description),
             ageSeconds: Int(now - min(now, view.received)),
             state: state, reason: reason, stale: view.isStale)
+        onlyToCustomer = fields.onlyToCustomer?.rawValue
     }
 }
 

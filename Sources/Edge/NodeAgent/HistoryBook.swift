@@ -30,16 +30,25 @@ final class HistoryBook: Sendable {
     /// Files go into `directory` from now on; those of an earlier run are read when their peer is first mentioned.
     func open(in directory: String) { state.withLock { $0.directory = directory } }
 
-    /// Keeps an event that happens now.
-    func note(_ peer: String, _ kind: SessionEventDocument.Kind, _ text: String) {
-        note(peer, kind, text, at: Self.now)
+    /// Octets of messages that are kept of a peer; the oldest go first.
+    static let messageOctets = 512 << 10
+
+    /// Keeps an event that happens now, with the message that was at fault.
+    func note(_ peer: String, _ kind: SessionEventDocument.Kind, _ text: String, message: [UInt8]? = nil) {
+        note(peer, kind, text, message: message, at: Self.now)
     }
 
     /// Keeps an event; `milliseconds` since 1970.
-    func note(_ peer: String, _ kind: SessionEventDocument.Kind, _ text: String, at milliseconds: Int64) {
+    func note(
+        _ peer: String, _ kind: SessionEventDocument.Kind, _ text: String, message: [UInt8]? = nil,
+        at milliseconds: Int64
+    ) {
+        let message = message.map(Self.hex)
         let mustQueue = state.withLock { state in
             if state.events[peer] == nil { state.events[peer] = Self.read(peer, in: state.directory) }
-            Self.add(kind, String(text.prefix(longestText)), at: milliseconds, to: &state.events[peer, default: []])
+            Self.add(
+                kind, String(text.prefix(longestText)), message, at: milliseconds,
+                to: &state.events[peer, default: []])
             state.dirty.insert(peer)
             guard state.directory != nil, !state.isWriteQueued else { return false }
             state.isWriteQueued = true
@@ -50,7 +59,8 @@ final class HistoryBook: Sendable {
     }
 
     private static func add(
-        _ kind: SessionEventDocument.Kind, _ text: String, at time: Int64, to events: inout [SessionEventDocument]
+        _ kind: SessionEventDocument.Kind, _ text: String, _ message: String?, at time: Int64,
+        to events: inout [SessionEventDocument]
     ) {
         let recent = events.indices.suffix(repeats).last { events[$0].kind == kind && events[$0].text == text }
         if let recent, kind != .up, kind != .down, kind != .agent {
@@ -59,8 +69,30 @@ final class HistoryBook: Sendable {
             return
         }
         events.append(SessionEventDocument(firstMilliseconds: time, kind: kind, text: text))
+        if let message {
+            events[events.count - 1].message = message
+            forgetMessages(in: &events)
+        }
         // A tenth at once, so that not every event moves all the others.
         if events.count >= limit + limit / 10 { events.removeFirst(events.count - limit) }
+    }
+
+    /// Messages of the newest events stay, up to the limit.
+    private static func forgetMessages(in events: inout [SessionEventDocument]) {
+        var room = messageOctets * 2
+        for index in events.indices.reversed() {
+            guard let message = events[index].message else { continue }
+            room -= message.utf8.count
+            if room < 0 { events[index].message = nil }
+        }
+    }
+
+    private static func hex(_ octets: [UInt8]) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        var text: [UInt8] = []
+        text.reserveCapacity(octets.count * 2)
+        for octet in octets { text += [digits[Int(octet >> 4)], digits[Int(octet & 15)]] }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// The events of a peer, the oldest first.

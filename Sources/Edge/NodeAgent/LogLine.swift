@@ -33,6 +33,8 @@ enum LogLine {
     case podLinksDeleted(Int)
     case podLinksStay(String)
     case farewell(String)
+    /// What an operator did with one session.
+    case operation(peer: String, String)
 
     /// Writes the line.
     func log(to logger: Logger) {
@@ -80,6 +82,7 @@ enum LogLine {
         case .reloadFailed(let problems):
             (.error, "configuration not reloaded: the running one stays", [("problems", "\(problems)")])
         case .configurationProblem(let text): (.error, "configuration problem", [("problem", text)])
+        case .operation(let peer, let what): (.notice, "session \(what) by the operator", [("peer", peer)])
         case .farewell(let step): (.notice, "drain", [("step", step)])
         case .controlFailed(let reason): (.error, "control socket", [("reason", reason)])
         case .podLinksDeleted(let count): (.debug, "links of deleted pods are gone", [("count", "\(count)")])

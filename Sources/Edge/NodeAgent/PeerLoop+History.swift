@@ -24,8 +24,14 @@ extension PeerLoop {
         history.note(name, .notificationReceived, Self.words(notification))
     }
 
-    func note(_ fault: AttributeFault) {
-        history.note(name, .fault, "attribute \(fault.code): \(fault.reason); \(fault.remedy)")
+    /// What was wrong with an UPDATE, with the whole message.
+    func note(_ fault: AttributeFault, in message: [UInt8]) {
+        history.note(name, .fault, "attribute \(fault.code): \(fault.reason); \(fault.remedy)", message: message)
+    }
+
+    /// A message that ends the session.
+    func note(malformed message: [UInt8], _ notification: NotificationMessage) {
+        history.note(name, .fault, "a message that is answered with \(notification)", message: message)
     }
 
     private static func words(_ notification: NotificationMessage) -> String {

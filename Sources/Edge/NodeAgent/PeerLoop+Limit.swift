@@ -26,7 +26,7 @@ extension PeerLoop {
         }
     }
 
-    private func tryAgain() {
+    func tryAgain() {
         limitTimer?.cancel()
         limitTimer = nil
         perform(machine.start(at: .now))

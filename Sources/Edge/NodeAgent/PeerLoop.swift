@@ -90,10 +90,17 @@ actor PeerLoop: Loop {
 
     // MARK: life
 
+    /// Opens the session.
     func start() {
+        prepare()
+        perform(machine.start(at: .now))
+    }
+
+    /// Makes what a session needs; without `start` it stays shut.
+    func prepare() {
+        guard timer == nil else { return }
         timer = LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.tick() } }
         silence.restart(.read(), at: .now)
-        perform(machine.start(at: .now))
     }
 
     /// Ends the session: with `notification`, or with nil by closing TCP only, which lets a graceful restart keep
@@ -212,8 +219,11 @@ actor PeerLoop: Loop {
                 return refuse(notification, on: connection, at: now)
             case .message(let type, let body):
                 do throws(NotificationMessage) {
-                    handle(try wire.framer.decode(type: type, body: body, in: context), on: connection, at: now)
+                    let message = try wire.framer.decode(type: type, body: body, in: context)
+                    if case .update(let update) = message { log(update.faults, of: wire.framer.message(body)) }
+                    handle(message, on: connection, at: now)
                 } catch {
+                    note(malformed: wire.framer.message(body), error)
                     return refuse(error, on: connection, at: now)
                 }
             }
@@ -223,7 +233,6 @@ actor PeerLoop: Loop {
 
     private func handle(_ message: Message, on connection: ConnectionID, at now: Instant) {
         if case .update(let update) = message {
-            for fault in update.faults { log(fault) }
             if machine.receivedUpdate(on: connection, at: now) {
                 batch.append(update)
                 return
@@ -247,13 +256,17 @@ actor PeerLoop: Loop {
     }
 
     /// Each kind of fault is said once a minute: the peer decides how many it sends. The history counts them all.
-    private func log(_ fault: AttributeFault) {
-        note(fault)
-        guard let leftOut = faultLines.admit(fault, at: .now) else { return }
-        if leftOut > 0 { LogLine.leftOut("malformed attribute (RFC 7606)", leftOut).log(to: logger) }
-        LogLine.attributeFault(
-            peer: name, code: fault.code, remedy: "\(fault.remedy)", reason: fault.reason
-        ).log(to: logger)
+    private func log(_ faults: [AttributeFault], of message: @autoclosure () -> [UInt8]) {
+        guard !faults.isEmpty else { return }
+        let message = message()
+        for fault in faults {
+            note(fault, in: message)
+            guard let leftOut = faultLines.admit(fault, at: .now) else { continue }
+            if leftOut > 0 { LogLine.leftOut("malformed attribute (RFC 7606)", leftOut).log(to: logger) }
+            LogLine.attributeFault(
+                peer: name, code: fault.code, remedy: "\(fault.remedy)", reason: fault.reason
+            ).log(to: logger)
+        }
     }
 
     private func deliverBatch() {

@@ -18,6 +18,7 @@ actor SpeakerLoop: Loop {
     var speaker: Speaker
     private var outputs: [PeerID: Output] = [:]
     private var loops: [PeerID: PeerLoop] = [:]
+    private var paces: [PeerID: AdvertisementPace] = [:]
     let kernel: KernelLoop?
     private let logger: Logger
     private var topology = Topology()
@@ -87,7 +88,21 @@ actor SpeakerLoop: Loop {
 
     func setLoop(_ loop: PeerLoop, for id: PeerID) { loops[id] = loop }
 
+    /// How long one round of UPDATEs to a peer keeps the next one waiting; zero: not at all.
+    func setPace(_ interval: Duration, for id: PeerID) {
+        guard paces[id]?.interval ?? .zero != interval else { return }
+        paces[id, default: AdvertisementPace()].interval = interval
+        wake()
+    }
+
+    /// Convergence does not wait for a peer whose session is shut down.
+    func setShut(_ isShut: Bool, _ id: PeerID) {
+        speaker.setShut(isShut, id)
+        wake()
+    }
+
     func removePeer(_ id: PeerID) {
+        paces[id] = nil
         speaker.removePeer(id)
         outputs[id] = nil
         loops[id] = nil
@@ -128,6 +143,7 @@ actor SpeakerLoop: Loop {
         let addresses = topology.sessionAddresses(local?.address)
         speaker.established(id, negotiated, addresses, at: .now)
         outputs[id] = Output(connection: connection, local: local?.address)
+        paces[id]?.restart()
         for summary in speaker.summaries(id) where summary.obstacle != nil {
             LogLine.noNextHop(peer: speaker.peer(id)?.name ?? "", family: summary.family).log(to: logger)
         }
@@ -151,6 +167,16 @@ actor SpeakerLoop: Loop {
         speaker.refresh(family, for: id)
         wake()
     }
+
+    /// Tells a peer everything again; false when there is no session.
+    func resend(to id: PeerID) -> Bool {
+        let families = speaker.summaries(id).map(\.family)
+        for family in families { refresh(family, for: id) }
+        return !families.isEmpty
+    }
+
+    /// Whether every peer that is up has told all, or the deferral is over: what the node forwards is its own doing.
+    var hasConverged: Bool { isConverged }
 
     func refreshBegan(_ family: AddressFamily, from id: PeerID) { speaker.refreshBegan(family, from: id) }
 
@@ -181,14 +207,21 @@ actor SpeakerLoop: Loop {
             if !routes.isEmpty { kernel.post { $0.apply(routes) } }
         }
         var isBusy = speaker.hasChanges
+        var waits: [Instant] = []
         for (id, output) in outputs where output.isWritable {
+            if let wait = wait(for: id) {
+                waits.append(wait)
+                continue
+            }
             let bytes = speaker.takeMessages(for: id, limit: Self.prefixesPerTurn)
             guard !bytes.isEmpty else {
                 // Prefixes that the peer may not be told of make no bytes: others, or End-of-RIB, still wait behind
                 // them.
                 isBusy = isBusy || speaker.hasMessages(for: id)
+                if !speaker.hasMessages(for: id) { paces[id]?.ended(at: .now, jitter: .random(in: .min ... .max)) }
                 continue
             }
+            paces[id]?.began()
             outputs[id]?.isWritable = false
             let (connection, count) = (output.connection, Self.messageCount(bytes))
             loops[id]?.post { $0.send(bytes, on: connection, messages: count) }
@@ -198,9 +231,17 @@ actor SpeakerLoop: Loop {
             isComplete = true
             deadline = .now + Speaker.sweepGrace
         }
-        timer?.arm([deadline, speaker.nextDeadline].compactMap { $0 }.min(), at: .now)
+        timer?.arm(([deadline, speaker.nextDeadline].compactMap { $0 } + waits).min(), at: .now)
         if held.mode == .removals, speaker.isConverged { endHold() }
         if isBusy { wake() }
+    }
+
+    /// Until when a peer's next round waits, if something waits. A goodbye does not.
+    private func wait(for id: PeerID) -> Instant? {
+        guard speaker.farewell == .none, paces[id]?.mayBegin(at: .now) == false, speaker.hasMessages(for: id) else {
+            return nil
+        }
+        return paces[id]?.deadline
     }
 
     /// Messages in packed bytes, by their length fields.

@@ -1,3 +1,4 @@
+import AgentClient
 import ArgumentParser
 import ControlAPI
 import Glibc
@@ -11,9 +12,10 @@ struct Martletctl: ParsableCommand {
             Exit status: 0 the question was answered; 1 the agent is not running or refused; 2 wrong usage; \
             3 a configured peer is down (sessions --check), or a check failed (health, ready).
             """,
+        version: "martletctl \(Release.version) (\(ClientLibraries.text))",
         subcommands: [
             Sessions.self, Session.self, Routes.self, FIB.self, Pods.self, Status.self, Explain.self, History.self,
-            Drain.self, Undrain.self, Health.self, Ready.self, Metrics.self,
+            Shutdown.self, Enable.self, Reset.self, Drain.self, Undrain.self, Health.self, Ready.self, Metrics.self,
         ])
 
     static func main() {

@@ -23,6 +23,26 @@ package struct DrainDocument: Codable, Sendable, Equatable {
     }
 }
 
+/// Why a session is administratively down.
+package struct ShutdownDocument: Codable, Sendable, Equatable {
+    /// Who shut it down.
+    package enum Source: String, Codable, Sendable, CaseIterable {
+        /// `shutdown` in the configuration.
+        case configuration
+        /// `martletctl shutdown`.
+        case `operator`
+    }
+
+    package var by: Source
+    /// Text for the peer's operators (RFC 9003).
+    package var message: String?
+
+    package init(by source: Source, message: String? = nil) {
+        by = source
+        self.message = message
+    }
+}
+
 /// Answer of `/v1/sessions/{peer}/history`: what happened to a session, the oldest first.
 package struct HistoryDocument: Codable, Sendable, Equatable {
     package var schema = ControlSchema.version
@@ -62,6 +82,8 @@ package struct SessionEventDocument: Codable, Sendable, Equatable {
     package var kind: Kind
     /// In words.
     package var text: String
+    /// The whole message in hexadecimal, where one was at fault.
+    package var message: String?
 
     package init(
         firstMilliseconds: Int64, lastMilliseconds: Int64? = nil, count: Int = 1, kind: Kind, text: String

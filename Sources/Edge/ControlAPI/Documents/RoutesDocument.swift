@@ -44,6 +44,8 @@ package struct RouteDocument: Codable, Sendable, Equatable {
     package var communities: [String] = []
     /// `65001:1:2`.
     package var largeCommunities: [String] = []
+    /// ONLY_TO_CUSTOMER (RFC 9234), where there is one: the AS that said that the path may only go to customers.
+    package var onlyToCustomer: UInt32?
     /// Seconds since the path was received in this form.
     package var ageSeconds: Int
     /// What became of the path.
@@ -52,6 +54,11 @@ package struct RouteDocument: Codable, Sendable, Equatable {
     package var reason: String
     /// Kept from before the peer restarted (RFC 4724).
     package var stale: Bool = false
+
+    /// Communities of all sorts, and the mark of RFC 9234, as a person reads them.
+    package var marks: [String] {
+        communities + largeCommunities + (onlyToCustomer.map { ["only-to-customer:\($0)"] } ?? [])
+    }
 
     package init(
         prefix: String, peer: String, nextHop: String, asPath: String, origin: String, localPref: UInt32? = nil,

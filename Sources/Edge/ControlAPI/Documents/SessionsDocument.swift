@@ -24,7 +24,7 @@ package struct SessionDocument: Codable, Sendable, Equatable {
     package var peer: String
     /// The peer's address.
     package var address: String
-    /// The peer's configured AS number.
+    /// The peer's AS number: as configured, or as its OPEN says; 0 while any external AS is accepted.
     package var asn: UInt32
     /// Our AS number in this session.
     package var localASN: UInt32
@@ -38,6 +38,12 @@ package struct SessionDocument: Codable, Sendable, Equatable {
     package var uptimeSeconds: Int?
     /// Why the session last went down or could not come up; kept while it is up again.
     package var lastError: SessionErrorDocument?
+    /// The last NOTIFICATION, sent or received: attempts to connect that fail afterwards do not overwrite it.
+    package var lastNotification: SessionErrorDocument?
+    /// Who keeps the session down, and the text for the peer's operators; absent when nobody does.
+    package var shutdown: ShutdownDocument?
+    /// Our role towards the peer's AS (RFC 9234).
+    package var role: String?
     /// Our address in the session.
     package var localAddress: String?
     /// The peer's BGP identifier from its OPEN.

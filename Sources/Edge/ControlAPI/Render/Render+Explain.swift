@@ -28,7 +28,7 @@ extension Render {
                 .left("COMMUNITIES"), .right("AGE"), .left("STATE"), .left("REASON"),
             ], indent: "  ")
         for path in prefix.paths {
-            let communities = (path.communities + path.largeCommunities).joined(separator: " ")
+            let communities = path.marks.joined(separator: " ")
             table.add([
                 path.peer, path.nextHop, path.asPath, path.origin, path.localPref.map { String($0) } ?? "",
                 path.med.map { String($0) } ?? "", communities, Printable.duration(path.ageSeconds),

@@ -24,8 +24,21 @@ extension Render {
             let again =
                 event.count > 1 ? " (\(event.count) times, last \(UTCTime.text(event.lastMilliseconds)))" : ""
             table.add([UTCTime.text(event.firstMilliseconds), word(event.kind), event.text + again])
+            guard let message = event.message else { continue }
+            for line in octets(message) { table.add(["", "", line]) }
         }
         return table.text
+    }
+
+    /// Lines of 32 octets.
+    private static func octets(_ message: String) -> [String] {
+        var lines: [String] = []
+        var rest = message[...]
+        while !rest.isEmpty {
+            lines.append("| " + rest.prefix(64))
+            rest = rest.dropFirst(64)
+        }
+        return lines
     }
 
     private static func word(_ kind: SessionEventDocument.Kind) -> String {

@@ -31,7 +31,7 @@ extension Render {
 
     private static func head(_ session: SessionDocument) -> [String] {
         [
-            session.peer, session.address, String(session.asn), word(session.state),
+            session.peer, session.address, session.asn == 0 ? "external" : String(session.asn), word(session.state),
             Printable.duration(session.uptimeSeconds ?? session.sinceSeconds),
         ]
     }
@@ -64,11 +64,22 @@ extension Render {
     /// Why a session is down, in words.
     private static func reason(_ session: SessionDocument) -> String {
         guard !session.isEstablished else { return "no families" }
+        if let shutdown = session.shutdown { return words(shutdown) }
         guard let error = session.lastError else {
             guard session.state != .shutDown else { return "shut down on this side" }
             return session.passive ? "waiting for the peer to connect" : ""
         }
-        return "\(words(error)) (\(Printable.duration(error.secondsAgo)) ago)"
+        let now = "\(words(error)) (\(Printable.duration(error.secondsAgo)) ago)"
+        // Why it went down says more than why it does not come up.
+        guard let reason = session.lastNotification, reason.text != error.text, session.establishedCount > 0 else {
+            return now
+        }
+        return "\(words(reason)) (\(Printable.duration(reason.secondsAgo)) ago); now \(now)"
+    }
+
+    private static func words(_ shutdown: ShutdownDocument) -> String {
+        let who = shutdown.by == .configuration ? "shut down by the configuration" : "shut down by an operator"
+        return who + (shutdown.message.map { ": \"\($0)\"" } ?? "")
     }
 
     /// The error in words. A text that names the NOTIFICATION itself says who sent it, too.
@@ -83,7 +94,7 @@ extension Render {
 
     static func word(_ state: SessionStateDocument) -> String {
         switch state {
-        case .shutDown: "ShutDown"
+        case .shutDown: "Idle (admin)"
         case .idle: "Idle"
         case .connect: "Connect"
         case .active: "Active"
@@ -105,7 +116,8 @@ extension Render {
     /// `martletctl session PEER`: everything about a peer.
     package static func session(_ session: SessionDocument) -> String {
         [
-            Printable.text("Peer \(session.peer), AS \(session.asn), \(session.external ? "external" : "internal")")
+            Printable.text(
+                "Peer \(session.peer), AS \(asNumber(session)), \(session.external ? "external" : "internal")")
                 + "\n",
             facts(session), capabilities(session), families(session), messages(session),
         ].filter { !$0.isEmpty }.joined(separator: "\n")
@@ -119,13 +131,14 @@ extension Render {
             ? "never was up"
             : "came up \(Printable.count(ups, "time")), went down \(Printable.count(downs, "time"))"
         var facts = [("State", "\(word(session.state)) for \(since); \(history)")]
-        if let error = session.lastError {
-            let codes = [error.code, error.subcode].compactMap { $0.map { String($0) } }.joined(separator: "/")
-            let suffix = codes.isEmpty || error.text.hasPrefix("NOTIFICATION") ? "" : " (NOTIFICATION \(codes))"
-            facts.append(("Last error", "\(words(error))\(suffix), \(Printable.duration(error.secondsAgo)) ago"))
+        if let shutdown = session.shutdown { facts.append(("Shutdown", words(shutdown))) }
+        if let error = session.lastError { facts.append(("Last error", long(error))) }
+        if let reason = session.lastNotification, reason.text != session.lastError?.text {
+            facts.append(("Last NOTIFICATION", long(reason)))
         }
         facts.append(("Addresses", "\(session.localAddress ?? "any") (ours), \(session.address) (peer's)"))
-        facts.append(("AS numbers", "\(session.localASN) (ours), \(session.asn) (peer's)"))
+        facts.append(("AS numbers", "\(session.localASN) (ours), \(asNumber(session)) (peer's)"))
+        if let role = session.role { facts.append(("Role", "\(role) (ours)")) }
         facts.append(("Router id", session.peerRouterID ?? "not known yet"))
         if session.passive { facts.append(("Passive", "yes: we wait for the peer to connect")) }
         facts.append(("Hold time", session.holdTime == 0 ? "none" : "\(session.holdTime)s"))
@@ -133,6 +146,16 @@ extension Render {
         let timers = session.timers.map { "\($0.name) in \(Printable.duration($0.remainingSeconds))" }
         if !timers.isEmpty { facts.append(("Timers", timers.joined(separator: ", "))) }
         return lines(facts.map { (name: $0.0, value: $0.1) }, indent: "  ")
+    }
+
+    private static func asNumber(_ session: SessionDocument) -> String {
+        session.asn == 0 ? "any external" : String(session.asn)
+    }
+
+    private static func long(_ error: SessionErrorDocument) -> String {
+        let codes = [error.code, error.subcode].compactMap { $0.map { String($0) } }.joined(separator: "/")
+        let suffix = codes.isEmpty || error.text.hasPrefix("NOTIFICATION") ? "" : " (NOTIFICATION \(codes))"
+        return "\(words(error))\(suffix), \(Printable.duration(error.secondsAgo)) ago"
     }
 
     private static func capabilities(_ session: SessionDocument) -> String {

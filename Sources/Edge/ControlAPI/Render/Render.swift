@@ -9,7 +9,7 @@ package enum Render {
         for route in document.routes {
             var cells = [route.prefix, route.nextHop, route.peer, route.asPath]
             if wide {
-                let communities = route.communities + route.largeCommunities
+                let communities = route.marks
                 cells += [
                     route.origin, route.localPref.map { String($0) } ?? "", route.med.map { String($0) } ?? "",
                     communities.joined(separator: " "),

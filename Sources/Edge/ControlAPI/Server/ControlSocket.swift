@@ -114,11 +114,11 @@ struct ControlSocket: ListeningSocket {
 }
 
 /// The address of a UNIX socket in the file system.
-struct UnixAddress {
+package struct UnixAddress {
     private var storage = sockaddr_un()
 
-    /// nil when the path is empty, too long, or has a zero byte.
-    init?(_ path: String) {
+    /// nil when the path is empty, longer than 107 octets, or has a zero byte.
+    package init?(_ path: String) {
         let bytes = Array(path.utf8)
         guard !bytes.isEmpty, bytes.count < MemoryLayout.size(ofValue: storage.sun_path), !bytes.contains(0) else {
             return nil

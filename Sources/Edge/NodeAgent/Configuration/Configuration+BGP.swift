@@ -40,6 +40,7 @@ extension Configuration {
             "sendHoldTime", ConfigurationValue.sendHoldTimeWords, ConfigurationValue.sendHoldTime)
         let retry = section.value(
             "connectRetryTime", "whole seconds from 1s to 3600s", ConfigurationValue.seconds(1...3600))
+        let mrai = interval(&section)
         let gracefulRestart = gracefulRestart(section.section("gracefulRestart"))
         let clusterID = section.value("clusterID", "an IPv4 address such as 192.0.2.10", ConfigurationValue.routerID)
         let context = PeerContext(
@@ -51,11 +52,12 @@ extension Configuration {
         if let keepalive { check(keepalive: keepalive, context, section) }
         if let sendHold { check(sendHold: sendHold, peers.map(\.settings), context, section) }
         checkDuplicates(peers, section.problems)
-        let settings = BGPSettings(
+        var settings = BGPSettings(
             asn: asn?.value ?? placeholder, listenPort: context.listenPort, listenAddress: context.listenAddress,
             holdTime: context.holdTime, keepaliveTime: context.keepaliveTime,
             sendHoldTime: context.sendHoldTime, connectRetryTime: retry?.value ?? .seconds(5),
             gracefulRestart: gracefulRestart, clusterID: clusterID?.value, peers: peers.map(\.settings))
+        settings.minimumAdvertisementInterval = mrai ?? .zero
         return LocatedBGP(settings: settings, peerMarks: peers.map(\.addressMark))
     }
 
@@ -66,10 +68,15 @@ extension Configuration {
             "restartTime", "whole seconds from 1s to 4095s", ConfigurationValue.seconds(1...4095))
         let deferral = section.value(
             "deferralTime", "whole seconds from 1s to 4095s", ConfigurationValue.seconds(1...4095))
+        let longLived = longLivedStaleTime(&section)
+        let partial = section.value("longLivedPartialDeployment", ConfigurationValue.boolWords, ConfigurationValue.bool)
         section.finish()
-        return GracefulRestartSettings(
+        var settings = GracefulRestartSettings(
             enabled: enabled?.value ?? true, restartTime: restart?.value ?? .seconds(120),
             deferralTime: deferral?.value ?? .seconds(30))
+        settings.longLivedStaleTime = longLived
+        settings.longLivedPartialDeployment = partial?.value ?? false
+        return settings
     }
 
     private static func check(

@@ -26,10 +26,12 @@ extension Configuration {
             usesLater
             ? section.value("address", ConfigurationValue.addressWords, ConfigurationValue.address)
             : section.required("address", ConfigurationValue.addressWords, ConfigurationValue.address)
-        let asn = peerASN(&section, context)
         var peer = PeerSettings(
             name: name?.value ?? address?.value.description ?? "", address: address?.value ?? .v4(.any),
-            asn: asn?.value ?? placeholder)
+            asn: placeholder)
+        readASN(&section, into: &peer, context)
+        readRelation(&section, into: &peer, context)
+        readOperation(&section, into: &peer)
         readSession(&section, into: &peer, address?.mark, context)
         readExchange(&section, into: &peer, context)
         section.finish(unsupported: unsupportedPeerKeys)
@@ -77,7 +79,8 @@ extension Configuration {
             ConfigurationValue.integer(UInt8(0)...10))
         peer.allowOwnAS = ownAS?.value ?? 0
         checkPolicies(peer, importPolicy?.mark, exportPolicy?.mark, context, section.problems)
-        if let client, client.value, let own = context.asn, peer.asn != placeholder, peer.asn != own {
+        let isExternal = peer.isAnyExternal || peer.asn != placeholder && peer.asn != context.asn
+        if let client, client.value, context.asn != nil, isExternal {
             section.problems.error(
                 client.mark,
                 "only internal peers can be clients of a route reflector;"
@@ -97,21 +100,6 @@ extension Configuration {
         section.finish()
         return PrefixLimit(
             limit: limit?.value ?? 1, warnAt: warning?.value ?? 80, restartAfter: restart?.value ?? .seconds(300))
-    }
-
-    private static func peerASN(_ section: inout ConfigurationSection, _ context: PeerContext) -> Located<ASNumber>? {
-        let words = "the peer's AS number (23456 and 65535 are reserved), or internal for our own"
-        let text = section.required("asn", words) { text in
-            text == "internal" || text == "external" || ConfigurationValue.asn(text) != nil ? text : nil
-        }
-        guard let text else { return nil }
-        guard text.value != "external" else {
-            section.problems.error(
-                text.mark, "\(section.name("asn")): external is not supported yet; write the peer's AS number")
-            return nil
-        }
-        let number = text.value == "internal" ? context.asn : ConfigurationValue.asn(text.value)
-        return number.map { Located(value: $0, mark: text.mark) }
     }
 
     private static func families(_ section: inout ConfigurationSection) -> [AddressFamily] {

@@ -56,6 +56,8 @@ package struct Configuration: Sendable, Equatable {
         package var clusterID: RouterID?
         /// Configured neighbours; names and addresses are unique.
         package var peers: [PeerSettings]
+        /// Shortest time between two rounds of UPDATEs to a peer (RFC 4271 section 9.2.1.1); zero: none.
+        package var minimumAdvertisementInterval: Duration = .zero
     }
 
     /// Key `bgp.gracefulRestart`.
@@ -66,6 +68,11 @@ package struct Configuration: Sendable, Equatable {
         package var restartTime: Duration
         /// Longest wait for every peer's End-of-RIB before stale routes are swept.
         package var deferralTime: Duration
+        /// How long peers may keep our routes after `restartTime` (RFC 9494): whole seconds 0...16777215; nil: the
+        /// capability is not offered.
+        package var longLivedStaleTime: Duration?
+        /// Internal peers that do not know of long-lived stale routes get them all the same (RFC 9494 section 4.6).
+        package var longLivedPartialDeployment: Bool = false
     }
 
     /// One of `bgp.peers`.
@@ -76,6 +83,20 @@ package struct Configuration: Sendable, Equatable {
         package var address: IPAddress
         /// The peer's AS number; `internal` in the file became our own.
         package var asn: ASNumber
+        /// `asn: external`: any AS but ours; `asn` then is 0.
+        package var isAnyExternal: Bool = false
+        /// Another AS number of ours for this peer alone.
+        package var localAS: LocalASSettings?
+        /// What we are to the peer's AS (RFC 9234).
+        package var role: Role?
+        /// A peer that does not say its role is refused.
+        package var strictRole: Bool = false
+        /// The session is shut down by its operator.
+        package var shutdown: Shutdown?
+        /// Overrides `bgp.minimumAdvertisementInterval`.
+        package var minimumAdvertisementInterval: Duration?
+        /// Overrides `bgp.gracefulRestart.longLivedStaleTime`.
+        package var longLivedStaleTime: Duration?
         /// Families offered to the peer, at least one.
         package var families: [AddressFamily] = AddressFamily.allCases
         /// We only wait for the peer to connect.
@@ -105,7 +126,7 @@ package struct Configuration: Sendable, Equatable {
         package func holdTime(_ bgp: BGPSettings) -> Duration { holdTime ?? bgp.holdTime }
 
         /// Whether the peer is in our own AS.
-        package func isInternal(_ bgp: BGPSettings) -> Bool { asn == bgp.asn }
+        package func isInternal(_ bgp: BGPSettings) -> Bool { !isAnyExternal && asn == bgp.asn }
     }
 
     /// Key `maxPrefixes` of a peer.

@@ -1,3 +1,4 @@
+import ControlAPI
 import Glibc
 
 /// Forms in which an answer is printed.
@@ -63,6 +64,7 @@ package struct Console: Sendable {
         case .pods: Render.pods(try client.decode(PodsDocument.self, answer), wide: wide)
         case .explain: Render.explain(try client.decode(ExplainDocument.self, answer))
         case .history: Render.history(try client.decode(HistoryDocument.self, answer))
+        case .order: Render.sessions(try client.decode(SessionsDocument.self, answer))
         case .drain, .undrain: Render.drain(try client.decode(DrainDocument.self, answer))
         case .health, .ready: Render.health(try client.decode(HealthDocument.self, answer))
         case .metrics: String(decoding: answer, as: UTF8.self)

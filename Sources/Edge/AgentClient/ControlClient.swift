@@ -1,4 +1,5 @@
 import CCurl
+import ControlAPI
 import Glibc
 
 /// Why a question got no answer.
