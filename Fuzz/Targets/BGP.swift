@@ -9,6 +9,7 @@ extension DecodeContext {
             fourOctetAS: choice & 1 == 0, families: choice & 8 == 0 ? .all : choice & 16 == 0 ? .ipv4 : .ipv6,
             isExternal: choice & 2 == 0, maximumLength: choice & 4 == 0 ? 4096 : 65535,
             enhancedRouteRefresh: choice & 32 != 0)
+        if choice & 64 != 0 { pathIDs = .all }
     }
 }
 

@@ -51,6 +51,41 @@ import Testing
         #expect(try negotiated(.test(capabilities: [.routeRefresh])).families == .ipv4)
     }
 
+    @Test(
+        arguments: [
+            (true, true, true, true, FamilySet.all, FamilySet.all), (true, false, true, true, .all, []),
+            (false, true, true, true, [], .all), (true, true, true, false, [], .all),
+            (true, true, false, true, .all, []),
+            (false, false, true, true, [], []), (true, false, true, false, [], []),
+        ] as [(Bool, Bool, Bool, Bool, FamilySet, FamilySet)])
+    func `path identifiers travel where the sender offers to send and the receiver to receive`(
+        row: (takes: Bool, sends: Bool, peerTakes: Bool, peerSends: Bool, received: FamilySet, sent: FamilySet)
+    ) throws {
+        var configuration = PeerConfiguration.test()
+        (configuration.takesPathIDs, configuration.sendsPathIDs) = (row.takes, row.sends)
+        let theirs = AddressFamily.allCases.map {
+            AddPathFamily(afi: $0.afi, receives: row.peerTakes, sends: row.peerSends)
+        }
+        let families = AddressFamily.allCases.map { Capability.multiprotocol($0) }
+        let result = try negotiated(.test(capabilities: families + [.addPath(theirs)]), configuration)
+        #expect(result.pathIDsReceived == row.received && result.decodeContext.pathIDs == row.received)
+        #expect(result.pathIDsSent == row.sent)
+        let offered = configuration.open(RestartState()).capabilities.contains { $0.code == 69 }
+        #expect(offered == (row.takes || row.sends), "nothing is said by default")
+    }
+
+    @Test func `path identifiers are agreed on for each family by itself`() throws {
+        var configuration = PeerConfiguration.test()
+        (configuration.takesPathIDs, configuration.sendsPathIDs) = (true, true)
+        let families = AddressFamily.allCases.map { Capability.multiprotocol($0) }
+        let mixed = Capability.addPath([
+            AddPathFamily(afi: 1, receives: true, sends: false), AddPathFamily(afi: 2, receives: false, sends: true),
+            AddPathFamily(afi: 2, safi: 128, receives: true, sends: true),
+        ])
+        let result = try negotiated(.test(capabilities: families + [mixed]), configuration)
+        #expect(result.pathIDsSent == .ipv4 && result.pathIDsReceived == .ipv6)
+    }
+
     @Test func `four-octet AS numbers travel in the capability`() throws {
         let configuration = PeerConfiguration.test(remoteAS: 4_200_000_001, localAS: 4_200_000_002)
         let ours = configuration.open(RestartState())

@@ -48,6 +48,7 @@ extension DecodeContext {
             families: words.contains("ipv4-only") ? .ipv4 : words.contains("ipv6-only") ? .ipv6 : .all,
             isExternal: !words.contains("internal"),
             maximumLength: words.contains("extended-messages") ? 65535 : 4096)
+        if words.contains("add-path") { pathIDs = .all }
     }
 }
 

@@ -116,6 +116,14 @@ package final class BIRDRouter: Router, @unchecked Sendable {
             })
     }
 
+    /// The AS paths of what came for a prefix from a neighbour, as birdc shows them.
+    package func paths(of prefix: String, from neighbor: String) throws -> [String] {
+        let text = try birdc("show route for \(prefix) protocol \(try name(of: neighbor)) all")
+        return text.split(separator: "\n").filter { $0.contains("BGP.as_path:") }.map {
+            ($0.split(separator: ":").last ?? "").trimmingCharacters(in: .whitespaces)
+        }.sorted()
+    }
+
     package func announce(_ prefix: String) throws { try reconfigure { $0.networks.append(prefix) } }
 
     package func withdraw(_ prefix: String) throws { try reconfigure { $0.networks.removeAll { $0 == prefix } } }

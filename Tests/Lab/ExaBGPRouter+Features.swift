@@ -48,11 +48,24 @@ extension ExaBGPRouter {
     }
 
     package func largeCommunities(of prefix: String, from neighbor: String) throws -> Set<String> {
-        let attributes = try ExaBGPEvents(events, neighbor: neighbor).routes[prefix] ?? .null
+        let paths = try ExaBGPEvents(events, neighbor: neighbor).paths[prefix] ?? [:]
         return Set(
-            attributes["large-community"].array.map { value in
+            (paths.values.first ?? .null)["large-community"].array.map { value in
                 value.array.compactMap(\.string).joined(separator: ":")
             })
+    }
+
+    package func paths(of prefix: String, from neighbor: String) throws -> [String] {
+        let paths = try ExaBGPEvents(events, neighbor: neighbor).paths[prefix] ?? [:]
+        return paths.values.map { $0["as-path"].array.compactMap(\.string).joined(separator: " ") }.sorted()
+    }
+
+    /// Announces one of several paths of a prefix to a neighbour that takes them.
+    package func announce(_ prefix: String, path identifier: Int, asPath: [UInt32], to address: String) throws {
+        let (neighbor, own) = try settings(of: address)
+        guard let route = Self.route(prefix, to: neighbor, own) else { throw LabError("no next hop for \(prefix)") }
+        let path = asPath.map(String.init).joined(separator: " ")
+        try tell(["neighbor \(address) announce \(route) path-information 0.0.0.\(identifier) as-path [ \(path) ]"])
     }
 
     package func hasExtendedMessages(with neighbor: String) throws -> Bool {
@@ -73,8 +86,8 @@ extension ExaBGPRouter {
 /// What ExaBGP's events say of one neighbour.
 struct ExaBGPEvents {
     private(set) var isUp = false
-    /// Attributes of each prefix that it announced and did not withdraw.
-    private(set) var routes: [String: JSONValue] = [:]
+    /// Attributes of each prefix that it announced and did not withdraw, by path identifier: empty without add-path.
+    private(set) var paths: [String: [String: JSONValue]] = [:]
     /// Capabilities of its last OPEN.
     private(set) var capabilities: [JSONValue] = []
     /// NOTIFICATIONs of both directions, without the header: code, subcode, data.
@@ -93,7 +106,7 @@ struct ExaBGPEvents {
         case "state":
             guard let state = event["neighbor"]["state"].string, state != "connected" else { return }
             isUp = state == "up"
-            if !isUp { routes = [:] }
+            if !isUp { paths = [:] }
         case "open": capabilities = Array(event["neighbor"]["open"]["capabilities"].object.values)
         case "notification":
             // As raw bytes: `0x`, then hex digits. As parsed, which also comes, it has no body.
@@ -106,10 +119,13 @@ struct ExaBGPEvents {
 
     private mutating func take(update: JSONValue) {
         for nlri in update["withdraw"].object.values.flatMap(\.array) {
-            if let prefix = nlri["nlri"].string { routes[prefix] = nil }
+            guard let prefix = nlri["nlri"].string else { continue }
+            paths[prefix]?[nlri["path-information"].string ?? ""] = nil
+            if paths[prefix]?.isEmpty == true { paths[prefix] = nil }
         }
         for nlri in update["announce"].object.values.flatMap({ $0.object.values }).flatMap(\.array) {
-            if let prefix = nlri["nlri"].string { routes[prefix] = update["attribute"] }
+            guard let prefix = nlri["nlri"].string else { continue }
+            paths[prefix, default: [:]][nlri["path-information"].string ?? ""] = update["attribute"]
         }
     }
 }

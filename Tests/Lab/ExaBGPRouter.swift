@@ -86,6 +86,12 @@ package final class ExaBGPRouter: Router, @unchecked Sendable {
     /// All events of its last start.
     var events: String { (try? String(contentsOfFile: "\(directory)/events", encoding: .utf8)) ?? "" }
 
+    /// A neighbour's settings, and its own.
+    func settings(of address: String) throws -> (Neighbor, RouterConfiguration) {
+        let own = lock.withLock { configuration }
+        return (try own.neighbor(address), own)
+    }
+
     /// Writes commands to its process API.
     func tell(_ commands: [String]) throws {
         // Opened for both ways it never blocks, and never gives the reader an end of file.
@@ -105,7 +111,7 @@ package final class ExaBGPRouter: Router, @unchecked Sendable {
     }
 
     package func accepted(from neighbor: String) throws -> Set<String> {
-        Set(try ExaBGPEvents(events, neighbor: neighbor).routes.keys)
+        Set(try ExaBGPEvents(events, neighbor: neighbor).paths.keys)
     }
 
     package func announce(_ prefix: String) throws {

@@ -118,6 +118,13 @@ package final class FRRRouter: Router {
         return prefixes
     }
 
+    /// The AS paths of what came for a prefix from a neighbour.
+    package func paths(of prefix: String, from neighbor: String) throws -> [String] {
+        try show("bgp \(prefix.contains(":") ? "ipv6" : "ipv4") unicast \(prefix)")["paths"].array.filter {
+            $0["peer"]["peerId"].string == neighbor
+        }.compactMap { $0["aspath"]["string"].string }.sorted()
+    }
+
     package func announce(_ prefix: String) throws { try configure(prefix, "network \(prefix)") }
 
     package func withdraw(_ prefix: String) throws { try configure(prefix, "no network \(prefix)") }

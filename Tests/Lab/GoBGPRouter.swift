@@ -93,6 +93,17 @@ package final class GoBGPRouter: Router {
         return prefixes
     }
 
+    /// The AS paths of what came for a prefix from a neighbour.
+    package func paths(of prefix: String, from neighbor: String) throws -> [String] {
+        let family = prefix.contains(":") ? "ipv6" : "ipv4"
+        let paths = try ask("neighbor", neighbor, "adj-in", "-a", family)[prefix].array
+        return paths.map { path in
+            let attributes = path["attrs"].array.first { $0["as_paths"] != .null } ?? .null
+            return attributes["as_paths"].array.flatMap { $0["asns"].array.compactMap(\.int) }
+                .map { String($0) }.joined(separator: " ")
+        }.sorted()
+    }
+
     package func announce(_ prefix: String) throws { try change("add", prefix) }
 
     package func withdraw(_ prefix: String) throws { try change("del", prefix) }

@@ -31,6 +31,11 @@ extension OpenBGPDRouter {
         return Set(path["large_communities"].array.compactMap(\.string))
     }
 
+    package func paths(of prefix: String, from neighbor: String) throws -> [String] {
+        try ask("show", "rib", "in", "neighbor", neighbor)["rib"].array.filter { $0["prefix"].string == prefix }
+            .compactMap { $0["aspath"].string }.sorted()
+    }
+
     package func hasExtendedMessages(with neighbor: String) throws -> Bool {
         // What both offered is listed a second time, as negotiated.
         try bgpctl(["show", "neighbor", neighbor]).components(separatedBy: "Extended message").count == 3

@@ -96,6 +96,8 @@ package protocol Router: Speaker {
     func askForRefresh(_ neighbor: String) throws
     /// Large communities (`65001:1:2`) of a route as it came from a neighbour.
     func largeCommunities(of prefix: String, from neighbor: String) throws -> Set<String>
+    /// AS paths of all that a neighbour told of a prefix, sorted.
+    func paths(of prefix: String, from neighbor: String) throws -> [String]
     /// Whether messages with a neighbour may be of up to 65535 octets (RFC 8654).
     func hasExtendedMessages(with neighbor: String) throws -> Bool
     /// Whether it shows a NOTIFICATION of a neighbour to it, or of it to the neighbour.

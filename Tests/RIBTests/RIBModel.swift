@@ -5,21 +5,28 @@ import NetTypes
 
 /// What the RIB should hold, computed anew from nothing but the paths at every question.
 struct RIBModel {
+    /// Where a path comes from: a peer, and with add-path the peer's identifier of it.
+    struct Source: Hashable {
+        var peer: PeerID
+        var pathID: UInt32 = 0
+    }
+
     struct Path: Equatable {
         var attributes: PathAttributes
-        var peer: PeerID
+        var source: Source
+        var peer: PeerID { source.peer }
     }
 
     struct Outcome: Equatable {
         var best: Path?
-        /// In order of peers.
+        /// In order of sources.
         var equal: [Path] = []
     }
 
     var policy: ImportPolicy
     var maximumPaths: Int
     var peers: [PeerID: RIBPeer] = [:]
-    var paths: [Prefix: [PeerID: PathAttributes]] = [:]
+    var paths: [Prefix: [Source: PathAttributes]] = [:]
 
     func reason(_ prefix: Prefix, _ path: Path) -> RejectReason {
         guard let peer = peers[path.peer] else { return .none }
@@ -30,17 +37,24 @@ struct RIBModel {
     func counts(_ peer: PeerID, _ family: AddressFamily) -> PathCounts {
         var counts = PathCounts()
         for (prefix, held) in paths where prefix.family == family {
-            guard let attributes = held[peer] else { continue }
-            counts.received += 1
-            if reason(prefix, Path(attributes: attributes, peer: peer)) != .none { counts.rejected += 1 }
+            for (source, attributes) in held where source.peer == peer {
+                counts.received += 1
+                if reason(prefix, Path(attributes: attributes, source: source)) != .none { counts.rejected += 1 }
+            }
             if outcome(prefix).best?.peer == peer { counts.best += 1 }
         }
         return counts
     }
 
     /// RFC 4271 9.1.2.2 as a naive reader would write it.
-    func outcome(_ prefix: Prefix) -> Outcome {
-        var left = (paths[prefix] ?? [:]).map { Path(attributes: $1, peer: $0) }.filter { reason(prefix, $0) == .none }
+    func outcome(_ prefix: Prefix) -> Outcome { outcome(of: usable(prefix)) }
+
+    func usable(_ prefix: Prefix) -> [Path] {
+        (paths[prefix] ?? [:]).map { Path(attributes: $1, source: $0) }.filter { reason(prefix, $0) == .none }
+    }
+
+    private func outcome(of paths: [Path]) -> Outcome {
+        var left = paths
         if left.contains(where: { $0.peer == .local }) { left = left.filter { $0.peer == .local } }
         func external(_ path: Path) -> Bool { peers[path.peer]?.isExternal ?? false }
         func localPref(_ path: Path) -> UInt32 { external(path) ? 100 : path.attributes.summary.localPref ?? 100 }
@@ -59,22 +73,46 @@ struct RIBModel {
         if left.contains(where: external) { left = left.filter(external) }
         left.sort { rank($0) < rank($1) }
         return Outcome(
-            best: left.first, equal: left.prefix(maximumPaths).sorted { $0.peer.rawValue < $1.peer.rawValue })
+            best: left.first, equal: left.prefix(maximumPaths).sorted { order($0) < order($1) })
     }
 
-    private func rank(_ path: Path) -> (UInt32, UInt16, UInt128) {
+    private func order(_ path: Path) -> (UInt16, UInt32) { (path.peer.rawValue, path.source.pathID) }
+
+    /// What a peer with add-path may be told of, before its export policy is asked.
+    func selected(_ prefix: Prefix, _ selection: PathSelection?) -> [Path] {
+        let usable = usable(prefix)
+        switch selection {
+        case nil: return outcome(of: usable).best.map { [$0] } ?? []
+        case .best: return outcome(of: usable).equal
+        case .all: return usable
+        case .most(let count):
+            var (chosen, left): ([Path], [Path]) = ([], usable)
+            while chosen.count < count, !left.isEmpty {
+                let equal = outcome(of: left).equal.sorted { rank($0) < rank($1) }
+                chosen += equal.prefix(count - chosen.count)
+                left.removeAll { equal.contains($0) }
+            }
+            return chosen
+        }
+    }
+
+    private func rank(_ path: Path) -> (UInt32, UInt16, UInt128, UInt32) {
         let (summary, peer) = (path.attributes.summary, peers[path.peer])
         return (
             summary.originatorID?.rawValue ?? peer?.routerID.rawValue ?? 0, summary.clusterListLength,
-            peer?.address.leftAligned ?? 0
+            peer?.address.leftAligned ?? 0, path.source.pathID
         )
     }
 
     /// What a peer should have been told of a prefix, as it reads it.
-    func told(_ prefix: Prefix, to id: PeerID, _ export: ExportPolicy) -> PathAttributes? {
-        guard let best = outcome(prefix).best, best.peer != id, export.families.contains(prefix.family) else {
-            return nil
-        }
+    func told(
+        _ prefix: Prefix, to id: PeerID, _ export: ExportPolicy, _ selection: PathSelection?
+    ) -> [PathAttributes] {
+        selected(prefix, selection).compactMap { told($0, prefix, to: id, export) }
+    }
+
+    private func told(_ best: Path, _ prefix: Prefix, to id: PeerID, _ export: ExportPolicy) -> PathAttributes? {
+        guard best.peer != id, export.families.contains(prefix.family) else { return nil }
         var fields = AttributeFields(best.attributes)
         var hop = best.attributes.nextHop
         let ownHop = prefix.family == .ipv4 ? export.ipv4NextHop : export.ipv6NextHop

@@ -81,11 +81,13 @@ extension Update {
 }
 
 /// What a receiver makes of packed messages, in their order.
-func decode(_ bytes: [UInt8], isExternal: Bool) throws -> [Update] {
+func decode(_ bytes: [UInt8], isExternal: Bool, pathIDs: Bool = false) throws -> [Update] {
+    var context = DecodeContext(isExternal: isExternal)
+    if pathIDs { context.pathIDs = .all }
     var framer = Framer()
     framer.append(bytes)
     var updates: [Update] = []
-    while let message = try framer.nextMessage(in: DecodeContext(isExternal: isExternal)) {
+    while let message = try framer.nextMessage(in: context) {
         if case .update(let update) = message { updates.append(update) }
     }
     return updates

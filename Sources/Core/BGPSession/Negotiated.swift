@@ -26,14 +26,19 @@ package struct Negotiated: Sendable, Hashable {
     package var sendHoldTime: Duration?
     /// Both sides mark the begin and the end of a refresh (RFC 7313).
     package var enhancedRouteRefresh = false
+    /// Families of which the peer writes path identifiers, and those of which we do (RFC 7911).
+    package var pathIDsReceived: FamilySet = []
+    package var pathIDsSent: FamilySet = []
     /// What the peer says of stale routes that are kept for long; nil unless both sides know of them (RFC 9494).
     package var peerLongLived: LongLivedGracefulRestart?
 
-    /// How UPDATEs of this session are read and written.
+    /// How UPDATEs of this session are read.
     package var decodeContext: DecodeContext {
-        DecodeContext(
+        var context = DecodeContext(
             fourOctetAS: fourOctetAS, families: families, isExternal: isExternal,
             maximumLength: extendedMessages ? 65535 : 4096, enhancedRouteRefresh: enhancedRouteRefresh)
+        context.pathIDs = pathIDsReceived
+        return context
     }
 
     /// Both sides announced graceful restart: a session lost without NOTIFICATION keeps its routes (RFC 4724).

@@ -21,6 +21,7 @@ extension PeerConfiguration {
         }
         if let role, isExternal { capabilities.append(.role(role.rawValue)) }
         capabilities.append(.fourOctetAS(localAS))
+        if takesPathIDs || sendsPathIDs { capabilities.append(.addPath(addPath)) }
         if let hostName { capabilities.append(.hostName(HostName(hostName))) }
         let short = UInt16(exactly: localAS.rawValue) ?? UInt16(truncatingIfNeeded: ASNumber.trans.rawValue)
         return Open(
@@ -33,6 +34,10 @@ extension PeerConfiguration {
             families: families.families.map {
                 .init(afi: $0.afi, safi: 1, forwardingPreserved: restart.forwardingPreserved.contains($0))
             })
+    }
+
+    private var addPath: [AddPathFamily] {
+        families.families.map { AddPathFamily(afi: $0.afi, receives: takesPathIDs, sends: sendsPathIDs) }
     }
 
     private func longLived(_ time: Duration, _ restart: RestartState) -> LongLivedGracefulRestart {
@@ -76,9 +81,24 @@ extension Negotiated {
             sendHoldTime: configuration.sendHoldTime(hold),
             enhancedRouteRefresh: sent.contains(.enhancedRouteRefresh)
                 && theirs.capabilities.contains(.enhancedRouteRefresh))
+        pathIDsReceived = Self.pathIDs(from: theirs.capabilities, to: sent, families)
+        pathIDsSent = Self.pathIDs(from: sent, to: theirs.capabilities, families)
         if gracefulRestart, sent.contains(where: { if case .longLivedGracefulRestart = $0 { true } else { false } }) {
             for case .longLivedGracefulRestart(let capability) in theirs.capabilities { peerLongLived = capability }
         }
+    }
+
+    /// Families of which one side writes path identifiers: it offers to send, and the other to receive (RFC 7911
+    /// section 4).
+    private static func pathIDs(
+        from sender: [Capability], to receiver: [Capability], _ families: FamilySet
+    ) -> FamilySet {
+        var common: FamilySet = []
+        for family in families.families
+        where sender.addPath(family)?.sends == true && receiver.addPath(family)?.receives == true {
+            common.insert(FamilySet(family))
+        }
+        return common
     }
 
     /// A third of the hold time, or less when so configured; one second at least, zero without a hold time.
@@ -122,6 +142,17 @@ extension Negotiated {
             let name = BGPRole(rawValue: theirs).map { "\($0)" } ?? "number \(theirs)"
             throw .role("peer says its role is \(name), we are \(role) and need \(role.counterpart)")
         }
+    }
+}
+
+extension [Capability] {
+    /// What the capability says of a family; the last one counts, as the RFC does not say which.
+    fileprivate func addPath(_ family: AddressFamily) -> AddPathFamily? {
+        var found: AddPathFamily?
+        for case .addPath(let families) in self {
+            for one in families where one.afi == family.afi && one.safi == 1 { found = one }
+        }
+        return found
     }
 }
 

@@ -37,6 +37,9 @@ package struct PeerConfiguration: Sendable, Hashable {
     package var gracefulRestart: GracefulRestartOptions?
     /// Our host name for the peer's commands to show, with or without a domain; nil: not told.
     package var hostName: String?
+    /// Several paths of a prefix are taken from the peer (RFC 7911), and told to it, where it offers the same.
+    package var takesPathIDs = false
+    package var sendsPathIDs = false
     /// Any AS but ours is accepted; `remoteAS` then means nothing.
     package var acceptsAnyExternalAS = false
     /// The AS of the node, where `localAS` is another one that it has for this peer: no external peer is in it.

@@ -49,7 +49,7 @@ package struct Speaker: ~Copyable {
 
     /// Adds a peer; its number stands for it until `removePeer`.
     package mutating func addPeer(_ peer: SpeakerPeer) -> PeerID {
-        repeat { lastID = lastID == .max ? 1 : lastID + 1 } while peers[PeerID(rawValue: lastID)] != nil
+        repeat { lastID = lastID == .max ? 1 : lastID + 1 } while rib.knows(PeerID(rawValue: lastID))
         let id = PeerID(rawValue: lastID)
         peers[id] = Record(peer: peer)
         rib.setPeer(id, peer.ribPeer(routerID: RouterID(rawValue: 0)))
@@ -95,7 +95,19 @@ package struct Speaker: ~Copyable {
         // The OPEN says it where the configuration accepts any.
         source.asNumber = negotiated.peerAS
         rib.setPeer(id, source)
-        rib.startExport(to: id, exportPolicy(record.peer, negotiated, addresses))
+        startExport(to: id, record.peer, negotiated, addresses)
+    }
+
+    /// Begins, or changes, what the peer is told.
+    private mutating func startExport(
+        to id: PeerID, _ peer: SpeakerPeer, _ negotiated: Negotiated, _ addresses: SessionAddresses
+    ) {
+        var encoding = ExportEncoding()
+        encoding.maximumLength = negotiated.decodeContext.maximumLength
+        encoding.fourOctetAS = negotiated.fourOctetAS
+        if negotiated.pathIDsSent.contains(.ipv4) { encoding.ipv4Paths = peer.pathSelection }
+        if negotiated.pathIDsSent.contains(.ipv6) { encoding.ipv6Paths = peer.pathSelection }
+        rib.startExport(to: id, exportPolicy(peer, negotiated, addresses), encoding)
     }
 
     /// Our addresses on the link of an established session changed: what the peer was told is said anew with them.
@@ -103,7 +115,7 @@ package struct Speaker: ~Copyable {
         guard var record = peers[id], let session = record.session, session.addresses != addresses else { return }
         record.session?.addresses = addresses
         peers[id] = record
-        rib.startExport(to: id, exportPolicy(record.peer, session.negotiated, addresses))
+        startExport(to: id, record.peer, session.negotiated, addresses)
     }
 
     /// Takes the next step of a goodbye, or takes it back; every peer is told.
@@ -112,12 +124,12 @@ package struct Speaker: ~Copyable {
         farewell = step
         for (id, record) in peers {
             guard let session = record.session else { continue }
-            rib.startExport(to: id, exportPolicy(record.peer, session.negotiated, session.addresses))
+            startExport(to: id, record.peer, session.negotiated, session.addresses)
         }
     }
 
     /// Whether nothing waits to be told to the kernel or to a peer.
-    package var isQuiet: Bool { !hasChanges && !peers.keys.contains { hasMessages(for: $0) } }
+    package var isQuiet: Bool { !hasWork && !hasChanges && !peers.keys.contains { hasMessages(for: $0) } }
 
     private func exportPolicy(
         _ peer: SpeakerPeer, _ negotiated: Negotiated, _ addresses: SessionAddresses
@@ -234,6 +246,12 @@ package struct Speaker: ~Copyable {
 
     // MARK: what comes out
 
+    /// Whether `work` has something to do: what a lost session or a new policy asks of the whole table.
+    package var hasWork: Bool { rib.hasWork }
+
+    /// Goes on with it, over at most `limit` prefixes of each family.
+    package mutating func work(limit: Int) { rib.work(limit: limit) }
+
     /// Whether `takeChanges` has more.
     package var hasChanges: Bool { rib.hasChanges }
 
@@ -246,33 +264,39 @@ package struct Speaker: ~Copyable {
     package func hasMessages(for id: PeerID) -> Bool {
         guard let session = peers[id]?.session else { return false }
         return !session.owesEndOfRIB.isEmpty || !session.owesRefresh.isEmpty || !session.refreshing.isEmpty
-            || session.negotiated.families.families.contains { rib.pendingCount($0, for: id) > 0 }
+            || session.negotiated.families.families.contains { rib.hasMessages($0, for: id) }
     }
 
-    /// Packs UPDATEs for at most `limit` prefixes a family. Empty when the peer may be told of none of these, which
-    /// does not mean that nothing is left: see `hasMessages`. End-of-RIB follows the
-    /// last prefix of the first table and never overtakes one.
+    /// UPDATEs for at most `limit` prefixes a family, or what was packed in one portion for all peers that get the
+    /// same. Empty when the peer may be told of none of these, which does not mean that nothing is left: see
+    /// `hasMessages`. End-of-RIB follows the last prefix of the first table and never overtakes one.
     package mutating func takeMessages(for id: PeerID, limit: Int) -> [UInt8] {
         guard var session = peers[id]?.session else { return [] }
-        var packer = UpdatePacker(
-            maximumLength: session.negotiated.decodeContext.maximumLength, fourOctetAS: session.negotiated.fourOctetAS)
+        var bytes: [UInt8] = []
+        func add(_ more: [UInt8]) {
+            // The first portion as it is: other peers have the same octets.
+            if bytes.isEmpty { bytes = more } else { bytes += more }
+        }
+        var packer = UpdatePacker(fourOctetAS: session.negotiated.fourOctetAS)
         for family in session.negotiated.families.families {
             // Never before End-of-RIB (RFC 7313 section 4).
             if session.owesRefresh.contains(family), !session.owesEndOfRIB.contains(family) {
                 session.owesRefresh.remove(FamilySet(family))
                 session.refreshing.insert(FamilySet(family))
                 packer.routeRefresh(RouteRefresh(afi: family.afi, subtype: RouteRefresh.begin, safi: 1))
+                add(packer.take())
                 rib.resend(family, to: id)
             }
-            rib.flush(family, to: id, limit: limit, into: &packer)
-            guard rib.pendingCount(family, for: id) == 0 else { continue }
+            add(rib.takeMessages(family, for: id, limit: limit))
+            guard !rib.hasMessages(family, for: id) else { continue }
             if session.owesEndOfRIB.remove(FamilySet(family)) != nil { packer.endOfRIB(family) }
             if session.refreshing.remove(FamilySet(family)) != nil {
                 packer.routeRefresh(RouteRefresh(afi: family.afi, subtype: RouteRefresh.end, safi: 1))
             }
+            add(packer.take())
         }
         peers[id]?.session = session
-        return packer.take()
+        return bytes
     }
 
     /// Whether every configured peer is up and has sent its End-of-RIB: what an earlier run left can then be judged.
@@ -305,13 +329,16 @@ package struct Speaker: ~Copyable {
         guard let record = peers[id], let session = record.session else { return [] }
         return session.negotiated.families.families.map { family in
             let nextHop = family == .ipv4 ? session.addresses.ipv4 : session.addresses.ipv6
-            return FamilySummary(
+            var summary = FamilySummary(
                 family: family, paths: rib.counts(id, family), advertised: rib.advertisedCount(id, family),
                 pending: rib.pendingCount(family, for: id),
                 endOfRIBReceived: session.endOfRIBReceived.contains(family),
                 endOfRIBSent: !session.owesEndOfRIB.contains(family),
                 obstacle: nextHop == nil
                     ? "the session's interface has no \(family) address of ours to announce as next hop" : nil)
+            summary.receivesPathIDs = session.negotiated.pathIDsReceived.contains(family)
+            summary.sendsPathIDs = session.negotiated.pathIDsSent.contains(family)
+            return summary
         }
     }
 }

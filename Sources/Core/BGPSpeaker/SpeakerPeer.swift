@@ -15,6 +15,8 @@ package struct SpeakerPeer: Sendable, Hashable {
     package var isClient: Bool
     /// How often our own AS may stand in the peer's paths.
     package var allowOwnAS: UInt8
+    /// What the peer is told of each prefix where path identifiers were negotiated (RFC 7911).
+    package var pathSelection = PathSelection.best
     /// What we are to the peer's AS (RFC 9234).
     package var role: BGPRole?
     /// The AS that we have for this peer alone.
@@ -68,6 +70,9 @@ package struct FamilySummary: Sendable, Hashable {
     package let endOfRIBSent: Bool
     /// Why nothing of this family can be announced, if that is so.
     package let obstacle: String?
+    /// The peer writes path identifiers, or we do (RFC 7911).
+    package var receivesPathIDs = false
+    package var sendsPathIDs = false
 }
 
 /// The steps of a node's goodbye to its peers (RFC 8326): they are asked to prefer others before the paths go.

@@ -21,6 +21,9 @@ package struct DecodeContext: Sendable, Hashable {
     package var maximumLength: Int
     /// ROUTE-REFRESH of a wrong length is answered as RFC 7313 section 5 says: both sides announced it.
     package var enhancedRouteRefresh: Bool
+    /// Families of which the sender writes a path identifier before each prefix (RFC 7911): what the peer's capability
+    /// and ours say for its direction.
+    package var pathIDs: FamilySet = []
 
     package init(
         fourOctetAS: Bool = true, families: FamilySet = .all, isExternal: Bool = true, maximumLength: Int = 4096,

@@ -28,6 +28,7 @@ extension Capability: CustomStringConvertible {
         case .extendedMessage: "extended-message"
         case .gracefulRestart(let restart): "graceful-restart \(restart)"
         case .fourOctetAS(let number): "four-octet-as \(number)"
+        case .addPath(let families): (["add-path"] + families.map { "\($0)" }).joined(separator: " ")
         case .enhancedRouteRefresh: "enhanced-route-refresh"
         case .hostName(let name): "host-name \(name)"
         case .role(let role): "role \(BGPRole(rawValue: role).map { "\($0)" } ?? "\(role)")"
@@ -47,6 +48,12 @@ extension Capability: CustomStringConvertible {
     private static func text(_ code: UInt8, _ value: [UInt8]) -> String {
         let name = names[code].map { "\($0) (\(code))" } ?? "\(code)"
         return "\(name) [\(FamilyText.hex(value))]"
+    }
+}
+
+extension AddPathFamily: CustomStringConvertible {
+    package var description: String {
+        "\(FamilyText.name(afi, safi))=\(receives ? sends ? "both" : "receive" : "send")"
     }
 }
 
@@ -92,9 +99,15 @@ extension Update: CustomStringConvertible {
     package var description: String {
         var lines = ["UPDATE"]
         if let endOfRIB { lines.append("  end-of-rib \(endOfRIB)") }
-        for prefix in withdrawn { lines.append("  withdraw \(prefix)") }
+        for (index, prefix) in withdrawn.enumerated() {
+            let pathID = withdrawnIDs.isEmpty ? 0 : withdrawnIDs[index]
+            lines.append("  withdraw \(prefix)" + (pathID == 0 ? "" : " path \(pathID)"))
+        }
         for announcement in announced {
-            for prefix in announcement.prefixes { lines.append("  announce \(prefix)") }
+            for (index, prefix) in announcement.prefixes.enumerated() {
+                let pathID = announcement.pathIDs.isEmpty ? "" : " path \(announcement.pathIDs[index])"
+                lines.append("  announce \(prefix)" + pathID)
+            }
             lines += announcement.attributes.lines.map { "    \($0)" }
         }
         for fault in faults { lines.append("  fault \(fault)") }

@@ -29,7 +29,9 @@ struct ReachAttribute {
             if let second = try? hop.integer(UInt128.self, bytes) { take(second: IPv6Address(rawValue: second)) }
         default: return nil
         }
-        guard let count = NLRI.count(value, bytes, family: family) else { return nil }
+        guard let count = NLRI.count(value, bytes, family: family, pathIDs: context.pathIDs.contains(family)) else {
+            return nil
+        }
         self.count = count
         nlri = value
     }
@@ -59,7 +61,9 @@ struct UnreachAttribute {
         guard let afi = try? value.integer(UInt16.self, bytes), let safi = try? value.byte(bytes) else { return nil }
         nlri = value
         guard let family = AddressFamily(afi: afi), safi == 1, context.families.contains(family) else { return }
-        guard let count = NLRI.count(value, bytes, family: family) else { return nil }
+        guard let count = NLRI.count(value, bytes, family: family, pathIDs: context.pathIDs.contains(family)) else {
+            return nil
+        }
         self.family = family
         self.count = count
     }

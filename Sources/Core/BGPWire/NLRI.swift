@@ -1,13 +1,15 @@
 import NetTypes
 
-/// Prefixes on the wire: a length in bits and as many octets as it needs (RFC 4271 section 4.3).
+/// Prefixes on the wire: a length in bits and as many octets as it needs (RFC 4271 section 4.3), and before each, where
+/// add-path was negotiated, a path identifier of four octets (RFC 7911 section 3).
 enum NLRI {
     /// How many prefixes the octets hold; nil when a length is too large for the family or the last prefix is cut off.
-    static func count(_ cursor: ByteCursor, _ bytes: RawSpan, family: AddressFamily) -> Int? {
+    static func count(_ cursor: ByteCursor, _ bytes: RawSpan, family: AddressFamily, pathIDs: Bool = false) -> Int? {
         var cursor = cursor
         var count = 0
         let widest = UInt8(family.bitWidth)
         while !cursor.isAtEnd {
+            if pathIDs, (try? cursor.take(4)) == nil { return nil }
             guard let length = try? cursor.byte(bytes), length <= widest,
                 (try? cursor.take((Int(length) + 7) / 8)) != nil
             else { return nil }
@@ -19,24 +21,44 @@ enum NLRI {
     /// Appends the prefixes of octets that `count` has approved; bits beyond a length are cleared.
     static func append(_ cursor: ByteCursor, _ bytes: RawSpan, family: AddressFamily, to prefixes: inout [Prefix]) {
         var cursor = cursor
-        let end = bytes.byteCount
         while let length = try? cursor.byte(bytes) {
             guard let part = try? cursor.take((Int(length) + 7) / 8) else { return }
-            // The whole loads read some of what follows; the prefix masks it.
-            var bits: UInt128 = 0
-            if part.remaining <= 4, part.position <= end - 4 {
-                let word = bytes.unsafeLoadUnaligned(fromByteOffset: part.position, as: UInt32.self)
-                bits = UInt128(UInt32(bigEndian: word)) << 96
-            } else if part.position <= end - 16 {
-                bits = UInt128(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: part.position, as: UInt128.self))
-            } else {
-                for offset in part.range {
-                    bits = bits << 8 | UInt128(bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
-                }
-                bits <<= UInt128(128 - 8 * part.remaining)
-            }
-            prefixes.append(Prefix(bits: bits, length: length, family: family))
+            prefixes.append(prefix(length, part, bytes, family))
         }
+    }
+
+    /// The same with path identifiers: one for each prefix.
+    static func append(
+        _ cursor: ByteCursor, _ bytes: RawSpan, family: AddressFamily, to prefixes: inout [Prefix],
+        pathIDs: inout [UInt32]
+    ) {
+        var cursor = cursor
+        while let pathID = try? cursor.integer(UInt32.self, bytes), let length = try? cursor.byte(bytes) {
+            guard let part = try? cursor.take((Int(length) + 7) / 8) else { return }
+            prefixes.append(prefix(length, part, bytes, family))
+            pathIDs.append(pathID)
+        }
+    }
+
+    @inline(__always)
+    private static func prefix(
+        _ length: UInt8, _ part: ByteCursor, _ bytes: RawSpan, _ family: AddressFamily
+    ) -> Prefix {
+        // The whole loads read some of what follows; the prefix masks it.
+        let end = bytes.byteCount
+        var bits: UInt128 = 0
+        if part.remaining <= 4, part.position <= end - 4 {
+            let word = bytes.unsafeLoadUnaligned(fromByteOffset: part.position, as: UInt32.self)
+            bits = UInt128(UInt32(bigEndian: word)) << 96
+        } else if part.position <= end - 16 {
+            bits = UInt128(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: part.position, as: UInt128.self))
+        } else {
+            for offset in part.range {
+                bits = bits << 8 | UInt128(bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
+            }
+            bits <<= UInt128(128 - 8 * part.remaining)
+        }
+        return Prefix(bits: bits, length: length, family: family)
     }
 }
 

@@ -99,6 +99,7 @@ extension Capability {
         case 9 where value.remaining == 1: self = .role(try value.byte(body))
         case 64: self = .gracefulRestart(try GracefulRestart(&value, body))
         case 65: self = .fourOctetAS(ASNumber(rawValue: try value.integer(UInt32.self, body)))
+        case 69: self = Self.addPath(try value.array(value.remaining, body))
         case 70: self = .enhancedRouteRefresh
         case 71 where value.remaining % 7 == 0:
             self = .longLivedGracefulRestart(try LongLivedGracefulRestart(&value, body))
@@ -106,6 +107,19 @@ extension Capability {
         default: self = .unknown(code: code, value: try value.array(value.remaining, body))
         }
         guard value.isAtEnd else { throw ShortInput(need: 0, have: value.remaining) }
+    }
+
+    /// Anything but triples with 1, 2 or 3 stays an unknown capability: it is to be ignored (RFC 7911 section 4).
+    private static func addPath(_ value: [UInt8]) -> Self {
+        let starts = stride(from: 0, to: value.count - value.count % 4, by: 4)
+        let isSound = value.count % 4 == 0 && starts.allSatisfy { (1...3).contains(value[$0 + 3]) }
+        guard isSound else { return .unknown(code: 69, value: value) }
+        return .addPath(
+            starts.map {
+                AddPathFamily(
+                    afi: UInt16(value[$0]) << 8 | UInt16(value[$0 + 1]), safi: value[$0 + 2],
+                    receives: value[$0 + 3] & 1 != 0, sends: value[$0 + 3] & 2 != 0)
+            })
     }
 
     /// Nothing depends on a name: one with wrong lengths stays an unknown capability.
@@ -129,6 +143,7 @@ extension Capability {
         case .role: 9
         case .gracefulRestart: 64
         case .fourOctetAS: 65
+        case .addPath: 69
         case .enhancedRouteRefresh: 70
         case .longLivedGracefulRestart: 71
         case .hostName: 73
@@ -153,6 +168,11 @@ extension Capability {
             for part in [host, name.domain.prefix(253 - host.count)] {
                 value.byte(UInt8(part.count))
                 value.append(part)
+            }
+        case .addPath(let families):
+            for family in families.prefix(63) {
+                value.integer(family.afi)
+                value.append([family.safi, (family.receives ? 1 : 0) | (family.sends ? 2 : 0)])
             }
         case .unknown(_, let bytes): value.append(bytes)
         }

@@ -39,6 +39,8 @@ package enum Capability: Sendable, Hashable {
     case gracefulRestart(GracefulRestart)
     /// RFC 6793.
     case fourOctetAS(ASNumber)
+    /// RFC 7911.
+    case addPath([AddPathFamily])
     /// RFC 7313.
     case enhancedRouteRefresh
     /// RFC 9234: the raw value of a `BGPRole`, or a number that the RFC does not know.
@@ -50,6 +52,23 @@ package enum Capability: Sendable, Hashable {
     case unknown(code: UInt8, value: [UInt8])
 
     package static func multiprotocol(_ family: AddressFamily) -> Self { .multiprotocol(afi: family.afi, safi: 1) }
+}
+
+/// One family of the add-path capability (RFC 7911 section 4).
+package struct AddPathFamily: Sendable, Hashable {
+    package var afi: UInt16
+    package var safi: UInt8
+    /// The sender takes path identifiers.
+    package var receives: Bool
+    /// The sender writes them.
+    package var sends: Bool
+
+    package init(afi: UInt16, safi: UInt8 = 1, receives: Bool, sends: Bool) {
+        self.afi = afi
+        self.safi = safi
+        self.receives = receives
+        self.sends = sends
+    }
 }
 
 /// The name of a speaker (draft-walton-bgp-hostname-capability): octets of UTF-8, from a peer anything.

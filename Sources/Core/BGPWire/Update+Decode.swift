@@ -50,8 +50,9 @@ private struct UpdateDecoder {
 
     mutating func decode(_ body: RawSpan) throws(NotificationMessage) -> Update {
         let (withdrawn, attributes, nlri) = try Self.sections(body)
-        guard let withdrawnCount = NLRI.count(withdrawn, body, family: .ipv4),
-            let nlriCount = NLRI.count(nlri, body, family: .ipv4)
+        let hasPathIDs = context.pathIDs.contains(.ipv4)
+        guard let withdrawnCount = NLRI.count(withdrawn, body, family: .ipv4, pathIDs: hasPathIDs),
+            let nlriCount = NLRI.count(nlri, body, family: .ipv4, pathIDs: hasPathIDs)
         else { throw NotificationMessage(3, 10) }
         if body.byteCount == 4 { return Update(endOfRIB: context.families.contains(.ipv4) ? .ipv4 : nil) }
         hasNLRI = nlriCount > 0
@@ -61,10 +62,8 @@ private struct UpdateDecoder {
         var update = Update()
         update.withdrawn.reserveCapacity(withdrawnCount + (unreach?.count ?? 0))
         let takesIPv4 = takesIPv4Fields(withdrawnCount + nlriCount)
-        if takesIPv4 { NLRI.append(withdrawn, body, family: .ipv4, to: &update.withdrawn) }
-        if let unreach, let family = unreach.family {
-            NLRI.append(unreach.nlri, body, family: family, to: &update.withdrawn)
-        }
+        if takesIPv4 { withdraw(withdrawn, body, .ipv4, in: &update) }
+        if let unreach, let family = unreach.family { withdraw(unreach.nlri, body, family, in: &update) }
         let groups = [
             Group(family: takesIPv4 ? .ipv4 : nil, nextHop: nextHop, nlri: nlri, count: nlriCount),
             Group(
@@ -73,7 +72,7 @@ private struct UpdateDecoder {
         ].filter { $0.family != nil && $0.count > 0 }
         if !groups.isEmpty { checkMandatory() }
         if try isWithdraw() {
-            for group in groups { NLRI.append(group.nlri, body, family: group.family ?? .ipv4, to: &update.withdrawn) }
+            for group in groups { withdraw(group.nlri, body, group.family ?? .ipv4, in: &update) }
         } else if !groups.isEmpty {
             announce(groups, body, in: &update)
         }
@@ -247,11 +246,36 @@ private struct UpdateDecoder {
         for group in groups {
             guard let family = group.family, let nextHop = group.nextHop else { continue }
             var prefixes: [Prefix] = []
+            var pathIDs: [UInt32] = []
             prefixes.reserveCapacity(group.count)
-            NLRI.append(group.nlri, bytes, family: family, to: &prefixes)
+            if context.pathIDs.contains(family) {
+                NLRI.append(group.nlri, bytes, family: family, to: &prefixes, pathIDs: &pathIDs)
+            } else {
+                NLRI.append(group.nlri, bytes, family: family, to: &prefixes)
+            }
             let attributes = PathAttributes(
                 bytes: canonical, nextHop: nextHop, linkLocalNextHop: group.linkLocal, summary: summary)
-            update.announced.append(Announcement(attributes: attributes, prefixes: prefixes))
+            var announcement = Announcement(attributes: attributes, prefixes: prefixes)
+            announcement.pathIDs = pathIDs
+            update.announced.append(announcement)
         }
+    }
+
+    /// Adds withdrawn prefixes; where a family has path identifiers, those of the other are 0.
+    private func withdraw(_ nlri: ByteCursor, _ bytes: RawSpan, _ family: AddressFamily, in update: inout Update) {
+        guard context.pathIDs.contains(family) else {
+            NLRI.append(nlri, bytes, family: family, to: &update.withdrawn)
+            if !context.pathIDs.isEmpty { update.padIDs() }
+            return
+        }
+        update.padIDs()
+        NLRI.append(nlri, bytes, family: family, to: &update.withdrawn, pathIDs: &update.withdrawnIDs)
+    }
+}
+
+extension Update {
+    /// Gives withdrawn prefixes of a family without path identifiers the identifier 0.
+    fileprivate mutating func padIDs() {
+        withdrawnIDs += Array(repeating: 0, count: withdrawn.count - withdrawnIDs.count)
     }
 }

@@ -10,8 +10,16 @@ extension Update {
             return
         }
         var packer = UpdatePacker(maximumLength: context.maximumLength, fourOctetAS: context.fourOctetAS)
-        packer.withdraw(withdrawn)
-        for announcement in announced { _ = packer.announce(announcement.prefixes, with: announcement.attributes) }
+        for family in AddressFamily.allCases {
+            let (prefixes, pathIDs) = withdrawn(family, in: context)
+            packer.withdraw(prefixes, pathIDs: pathIDs)
+        }
+        for announcement in announced {
+            guard let family = announcement.prefixes.first?.family else { continue }
+            let pathIDs = announcement.identifiers(in: context)
+            let packed = packer.pack(announcement.attributes, family: family, pathIDs: !pathIDs.isEmpty)
+            if let packed { packer.announce(announcement.prefixes, pathIDs: pathIDs, with: packed) }
+        }
         if let endOfRIB { packer.endOfRIB(endOfRIB) }
         writer.append(packer.take())
     }
@@ -19,8 +27,8 @@ extension Update {
     /// The one message that says it all; nil if there is none. Sent MP attributes come first, MP_UNREACH_NLRI after
     /// MP_REACH_NLRI.
     private func single(in context: DecodeContext) -> [UInt8]? {
-        let ipv4 = withdrawn.filter { $0.family == .ipv4 }
-        let ipv6 = withdrawn.filter { $0.family == .ipv6 }
+        let ipv4 = Self.octets(withdrawn(.ipv4, in: context))
+        let ipv6 = Self.octets(withdrawn(.ipv6, in: context))
         guard endOfRIB == nil, announced.count <= 2 else { return nil }
         var (attributes, field, nlri): ([UInt8], [UInt8], [UInt8]) = ([], [], [])
         for announcement in announced {
@@ -29,12 +37,12 @@ extension Update {
             else { return nil }
             if wire.reach.isEmpty {
                 guard nlri.isEmpty else { return nil }
-                for prefix in announcement.prefixes { nlri.append(prefix) }
+                nlri = Self.octets((announcement.prefixes, announcement.identifiers(in: context)))
                 attributes = wire.bytes
             } else {
                 guard field.isEmpty else { return nil }
-                var value = wire.reach
-                for prefix in announcement.prefixes { value.append(prefix) }
+                let value =
+                    wire.reach + Self.octets((announcement.prefixes, announcement.identifiers(in: context)))
                 field.append(attribute: AttributeCode.reach, flags: AttributeFlags.optional, count: value.count)
                 field.append(contentsOf: value)
                 if attributes.isEmpty { attributes = wire.bytes }
@@ -44,25 +52,47 @@ extension Update {
             announced.count < 2 || !(nlri.isEmpty || field.isEmpty)
         else { return nil }
         if !ipv6.isEmpty {
-            var value: [UInt8] = [0, 2, 1]
-            for prefix in ipv6 { value.append(prefix) }
+            let value: [UInt8] = [0, 2, 1] + ipv6
             field.append(attribute: AttributeCode.unreach, flags: AttributeFlags.optional, count: value.count)
             field.append(contentsOf: value)
         }
         return Self.assemble(withdrawn: ipv4, attributes: field + attributes, nlri: nlri)
     }
 
-    private static func assemble(withdrawn: [Prefix], attributes: [UInt8], nlri: [UInt8]) -> [UInt8] {
-        var gone: [UInt8] = []
-        for prefix in withdrawn { gone.append(prefix) }
+    /// The withdrawn prefixes of a family, with their path identifiers where it has these.
+    private func withdrawn(_ family: AddressFamily, in context: DecodeContext) -> ([Prefix], [UInt32]) {
+        let places = withdrawn.indices.filter { withdrawn[$0].family == family }
+        let prefixes = places.map { withdrawn[$0] }
+        guard context.pathIDs.contains(family) else { return (prefixes, []) }
+        return (prefixes, places.map { withdrawnIDs.indices.contains($0) ? withdrawnIDs[$0] : 0 })
+    }
+
+    private static func octets(_ list: (prefixes: [Prefix], pathIDs: [UInt32])) -> [UInt8] {
+        var octets: [UInt8] = []
+        for (index, prefix) in list.prefixes.enumerated() {
+            if !list.pathIDs.isEmpty { octets.append(integer: list.pathIDs[index]) }
+            octets.append(prefix)
+        }
+        return octets
+    }
+
+    private static func assemble(withdrawn: [UInt8], attributes: [UInt8], nlri: [UInt8]) -> [UInt8] {
         var writer = ByteWriter()
         writer.message(MessageType.update) { writer in
-            writer.integer(UInt16(truncatingIfNeeded: gone.count))
-            writer.append(gone)
+            writer.integer(UInt16(truncatingIfNeeded: withdrawn.count))
+            writer.append(withdrawn)
             writer.integer(UInt16(truncatingIfNeeded: attributes.count))
             writer.append(attributes)
             writer.append(nlri)
         }
         return writer.bytes
+    }
+}
+
+extension Announcement {
+    /// A path identifier for each prefix, where the family has these.
+    fileprivate func identifiers(in context: DecodeContext) -> [UInt32] {
+        guard let family = prefixes.first?.family, context.pathIDs.contains(family) else { return [] }
+        return prefixes.indices.map { pathIDs.indices.contains($0) ? pathIDs[$0] : 0 }
     }
 }

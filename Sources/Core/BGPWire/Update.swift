@@ -6,6 +6,8 @@ import NetTypes
 package struct Update: Sendable, Hashable {
     /// Withdrawn prefixes of both families, treat-as-withdraw included.
     package var withdrawn: [Prefix]
+    /// The path identifier of each of `withdrawn`, 0 in a family without (RFC 7911); empty when all are 0.
+    package var withdrawnIDs: [UInt32] = []
     /// At most two: the NLRI field with NEXT_HOP, and MP_REACH_NLRI.
     package var announced: [Announcement]
     /// Set when this is the End-of-RIB marker of that family (RFC 4724 section 2).
@@ -28,6 +30,8 @@ package struct Update: Sendable, Hashable {
 package struct Announcement: Sendable, Hashable {
     package var attributes: PathAttributes
     package var prefixes: [Prefix]
+    /// The path identifier of each prefix (RFC 7911); empty when the family has none.
+    package var pathIDs: [UInt32] = []
 
     package init(attributes: PathAttributes, prefixes: [Prefix]) {
         self.attributes = attributes

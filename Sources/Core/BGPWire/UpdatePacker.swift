@@ -26,6 +26,14 @@ package struct UpdatePacker: Sendable {
         return bytes
     }
 
+    /// Attributes as they are written for prefixes of a family, with path identifiers before these or without
+    /// (RFC 7911); nil when the next hop is none for the family.
+    package func pack(_ attributes: PathAttributes, family: AddressFamily, pathIDs: Bool) -> PackedAttributes? {
+        WireAttributes(attributes, family: family, fourOctetAS: fourOctetAS).map {
+            PackedAttributes(section: $0, maximumLength: maximumLength, hasPathIDs: pathIDs)
+        }
+    }
+
     /// Announces `prefixes`. Returns those that can never be sent: the attributes leave no room for them, or the next
     /// hop is none for their family. The caller withdraws these.
     package mutating func announce(_ prefixes: ArraySlice<Prefix>, with attributes: PathAttributes) -> [Prefix] {
@@ -34,11 +42,23 @@ package struct UpdatePacker: Sendable {
             return announce(prefixes.filter { $0.family == family }, with: attributes)
                 + announce(prefixes.filter { $0.family != family }, with: attributes)
         }
-        let section = WireAttributes(attributes, family: family, fourOctetAS: fourOctetAS)
-        guard let section else { return Array(prefixes) }
-        let fixed = Framer.headerLength + 4 + section.bytes.count
-        let room = maximumLength - fixed - (section.reach.isEmpty ? 0 : section.reach.count + 4)
-        return pack(prefixes, room: room) { bytes, part, octets in
+        guard let packed = pack(attributes, family: family, pathIDs: false) else { return Array(prefixes) }
+        return announce(Array(prefixes), with: packed)
+    }
+
+    package mutating func announce(_ prefixes: [Prefix], with attributes: PathAttributes) -> [Prefix] {
+        announce(prefixes[...], with: attributes)
+    }
+
+    /// Announces prefixes of the attributes' family, each with its path identifier if they have these. Returns the
+    /// prefixes for which there is no room.
+    @discardableResult
+    package mutating func announce(
+        _ prefixes: [Prefix], pathIDs: [UInt32] = [], with packed: PackedAttributes
+    ) -> [Prefix] {
+        let section = packed.section
+        let fixed = packed.fixed
+        return pack(prefixes, pathIDs, room: packed.room) { bytes, part, octets in
             let reachLength = section.reach.isEmpty ? 0 : section.reach.count + octets
             let reachHead = section.reach.isEmpty ? 0 : reachLength > 255 ? 4 : 3
             bytes.appendHeader(length: fixed + (section.reach.isEmpty ? octets : reachHead + reachLength))
@@ -47,31 +67,37 @@ package struct UpdatePacker: Sendable {
             if !section.reach.isEmpty {
                 bytes.append(attribute: AttributeCode.reach, flags: AttributeFlags.optional, count: reachLength)
                 bytes.append(contentsOf: section.reach)
-                for prefix in part { bytes.append(prefix) }
+                bytes.append(prefixes, pathIDs, part)
                 bytes.append(contentsOf: section.bytes)
             } else {
                 bytes.append(contentsOf: section.bytes)
-                for prefix in part { bytes.append(prefix) }
+                bytes.append(prefixes, pathIDs, part)
             }
         }
     }
 
-    package mutating func announce(_ prefixes: [Prefix], with attributes: PathAttributes) -> [Prefix] {
-        announce(prefixes[...], with: attributes)
+    /// Withdraws prefixes of any family, without path identifiers.
+    package mutating func withdraw(_ prefixes: [Prefix]) {
+        withdraw(prefixes.filter { $0.family == .ipv4 }, pathIDs: [])
+        withdraw(prefixes.filter { $0.family == .ipv6 }, pathIDs: [])
     }
 
-    /// Withdraws prefixes of any family.
-    package mutating func withdraw(_ prefixes: [Prefix]) {
-        let ipv4 = prefixes.filter { $0.family == .ipv4 }
-        _ = pack(ipv4[...], room: maximumLength - Framer.headerLength - 4) { bytes, part, octets in
-            bytes.appendHeader(length: Framer.headerLength + 4 + octets)
-            bytes.append(integer: UInt16(truncatingIfNeeded: octets))
-            for prefix in part { bytes.append(prefix) }
-            bytes.append(integer: UInt16(0))
-        }
-        let ipv6 = prefixes.filter { $0.family == .ipv6 }
-        _ = pack(ipv6[...], room: maximumLength - Framer.headerLength - 11) { bytes, part, octets in
-            bytes.appendUnreach(.ipv6, part, octets: octets)
+    /// Withdraws prefixes of one family, each with its path identifier where these are not empty.
+    package mutating func withdraw(_ prefixes: [Prefix], pathIDs: [UInt32]) {
+        guard let family = prefixes.first?.family else { return }
+        switch family {
+        case .ipv4:
+            pack(prefixes, pathIDs, room: maximumLength - Framer.headerLength - 4) { bytes, part, octets in
+                bytes.appendHeader(length: Framer.headerLength + 4 + octets)
+                bytes.append(integer: UInt16(truncatingIfNeeded: octets))
+                bytes.append(prefixes, pathIDs, part)
+                bytes.append(integer: UInt16(0))
+            }
+        case .ipv6:
+            pack(prefixes, pathIDs, room: maximumLength - Framer.headerLength - 11) { bytes, part, octets in
+                bytes.appendUnreach(.ipv6, octets: octets)
+                bytes.append(prefixes, pathIDs, part)
+            }
         }
     }
 
@@ -81,7 +107,7 @@ package struct UpdatePacker: Sendable {
         case .ipv4:
             bytes.appendHeader(length: Framer.headerLength + 4)
             bytes.append(integer: UInt32(0))
-        case .ipv6: bytes.appendUnreach(.ipv6, [], octets: 0)
+        case .ipv6: bytes.appendUnreach(.ipv6, octets: 0)
         }
     }
 
@@ -93,20 +119,22 @@ package struct UpdatePacker: Sendable {
     }
 
     /// Calls `write` with runs of prefixes of at most `room` octets; returns the prefixes that are larger than that.
+    @discardableResult
     private mutating func pack(
-        _ prefixes: ArraySlice<Prefix>, room: Int, _ write: (inout [UInt8], ArraySlice<Prefix>, Int) -> Void
+        _ prefixes: [Prefix], _ pathIDs: [UInt32], room: Int, _ write: (inout [UInt8], Range<Int>, Int) -> Void
     ) -> [Prefix] {
+        let extra = pathIDs.isEmpty ? 0 : 4
         var left: [Prefix] = []
-        var index = prefixes.startIndex
-        while index < prefixes.endIndex {
+        var index = 0
+        while index < prefixes.count {
             let start = index
             var octets = 0
-            while index < prefixes.endIndex, octets + prefixes[index].wireOctets <= room {
-                octets += prefixes[index].wireOctets
+            while index < prefixes.count, octets + prefixes[index].wireOctets + extra <= room {
+                octets += prefixes[index].wireOctets + extra
                 index += 1
             }
             if start < index {
-                write(&bytes, prefixes[start..<index], octets)
+                write(&bytes, start..<index, octets)
             } else {
                 left.append(prefixes[index])
                 index += 1
@@ -114,6 +142,26 @@ package struct UpdatePacker: Sendable {
         }
         return left
     }
+}
+
+/// A path's attributes as they are written for one family, and how much room they leave in a message.
+package struct PackedAttributes: Sendable {
+    let section: WireAttributes
+    /// Octets of a message without prefixes and without the head of MP_REACH_NLRI.
+    let fixed: Int
+    /// Octets for prefixes.
+    let room: Int
+    private let hasPathIDs: Bool
+
+    init(section: WireAttributes, maximumLength: Int, hasPathIDs: Bool) {
+        self.section = section
+        self.hasPathIDs = hasPathIDs
+        fixed = Framer.headerLength + 4 + section.bytes.count
+        room = maximumLength - fixed - (section.reach.isEmpty ? 0 : section.reach.count + 4)
+    }
+
+    /// Whether a message with these attributes can announce the prefix.
+    package func hasRoom(for prefix: Prefix) -> Bool { prefix.wireOctets + (hasPathIDs ? 4 : 0) <= room }
 }
 
 extension [UInt8] {
@@ -124,8 +172,9 @@ extension [UInt8] {
         append(MessageType.update)
     }
 
-    /// A whole UPDATE that withdraws prefixes of one family; with none it is the family's End-of-RIB marker.
-    fileprivate mutating func appendUnreach(_ family: AddressFamily, _ prefixes: ArraySlice<Prefix>, octets: Int) {
+    /// An UPDATE up to the prefixes that it withdraws, which have `octets` and follow; with none it is the family's
+    /// End-of-RIB marker.
+    fileprivate mutating func appendUnreach(_ family: AddressFamily, octets: Int) {
         let attribute = octets + 3 + (octets + 3 > 255 ? 4 : 3)
         appendHeader(length: Framer.headerLength + 4 + attribute)
         append(integer: UInt16(0))
@@ -133,6 +182,13 @@ extension [UInt8] {
         append(attribute: AttributeCode.unreach, flags: AttributeFlags.optional, count: octets + 3)
         append(integer: family.afi)
         append(1 as UInt8)
-        for prefix in prefixes { append(prefix) }
+    }
+
+    /// A run of prefixes, each after its path identifier where there are any (RFC 7911 section 3).
+    fileprivate mutating func append(_ prefixes: [Prefix], _ pathIDs: [UInt32], _ range: Range<Int>) {
+        for index in range {
+            if !pathIDs.isEmpty { append(integer: pathIDs[index]) }
+            append(prefixes[index])
+        }
     }
 }

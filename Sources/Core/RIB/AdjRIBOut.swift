@@ -1,191 +1,177 @@
 import BGPWire
 import NetTypes
 
-/// Marks an announced handle that must be sent again.
-private let resendBit: UInt32 = 1 << 31
-
-/// What one peer was told of one family, and which prefixes wait to be looked at for it: four octets and one bit a
-/// prefix.
+/// What a group of peers that get the same was told of one family, which prefixes wait to be looked at for them, and
+/// the messages that some of them have not taken yet.
 ///
-/// No message bytes wait here: a slow peer's updates are built when it can take them, from the state as it is then.
+/// A member that keeps up takes the group's messages, packed once. One that has just come, that asks for everything
+/// again, or that is too slow for the log has a backlog of its own, two bits a prefix, and is with the others again
+/// once that is empty. What a member announced itself is left out of its messages.
 struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
-    /// Handle + 1 of the attributes announced, by prefix identifier; 0: not announced. The top bit asks to send it
-    /// again.
-    private var announced: [UInt32] = []
+    let settings: ExportSettings
+    var told: ToldTable
+    var log: ExportLog
+    var members: [PeerID: Member] = [:]
     private var pending: [UInt32] = []
     private var pendingRead = 0
-    private var isPending: [Bool] = []
-    /// Prefixes announced and not withdrawn.
-    private(set) var count = 0
+    private var isPending = BitSet()
+    /// Prefixes from before the group, to be looked at for the first time.
+    private var unseen: Range<Int>
+    /// Grows with each change of `told`.
+    private(set) var version = 0
+    /// The last portions that were packed for one member: another that comes at the same time takes the same bytes.
+    var memory = PortionMemory()
 
-    init() {}
+    /// Where a member is.
+    final class Member {
+        /// Paths announced to it and not withdrawn.
+        var count = 0
+        /// The next chunk of the log, while there is no backlog.
+        var position = 0
+        var backlog: ExportBacklog?
+    }
 
-    var pendingCount: Int { pending.count - pendingRead }
+    init(_ settings: ExportSettings, mostChunks: Int, rib: borrowing FamilyRIB<Key>) {
+        log = ExportLog(mostChunks: mostChunks)
+        self.settings = settings
+        told = ToldTable(hasMany: settings.encoding.paths(Key.family) != nil)
+        unseen = 0..<rib.entries.count
+    }
 
-    /// Queues a prefix to be compared with what the peer was told; once, however often it changes before its turn.
+    // MARK: what waits
+
+    /// Queues a prefix to be compared with what the group was told; once, however often it changes before its turn.
     mutating func mark(_ id: UInt32, in rib: inout FamilyRIB<Key>) {
-        if Int(id) >= isPending.count { grow(to: rib.prefixes.capacity) }
-        guard !isPending[Int(id)] else { return }
-        isPending[Int(id)] = true
+        guard !unseen.contains(Int(id)), isPending.insert(id) else { return }
         pending.append(id)
         rib.retain(id)
     }
 
-    /// Queues everything, for a new session or a refresh: what was announced is sent again, or withdrawn if it is due.
-    mutating func markAll(in rib: inout FamilyRIB<Key>) {
-        for id in rib.entries.indices where rib.entries[id].best != 0 { mark(UInt32(id), in: &rib) }
-        for id in announced.indices where announced[id] != 0 {
-            announced[id] |= resendBit
-            mark(UInt32(id), in: &rib)
-        }
+    /// Prefixes that are not as the group was told.
+    var waiting: Int { pending.count - pendingRead + unseen.count }
+
+    func isWaiting(_ id: UInt32) -> Bool { isPending.contains(id) || unseen.contains(Int(id)) }
+
+    /// Whether a member is still to be told something.
+    func hasMessages(for peer: PeerID) -> Bool {
+        guard let member = members[peer] else { return false }
+        return waiting > 0 || member.backlog.map { $0.due.count > 0 } ?? (member.position < log.end)
     }
 
-    /// Builds messages for at most `limit` pending prefixes.
-    mutating func flush(
-        limit: Int, to peer: PeerID, with policy: ExportPolicy, rib: inout FamilyRIB<Key>, _ context: inout Context,
-        into packer: inout UpdatePacker
-    ) {
-        var withdrawn: [Prefix] = []
-        var news: [UInt64] = []
-        var cache = RewriteCache()
-        let end = pendingRead + min(limit, pendingCount)
+    /// Prefixes that a member is still to be told of.
+    func pendingCount(_ peer: PeerID) -> Int {
+        guard let member = members[peer] else { return 0 }
+        if let backlog = member.backlog { return waiting + backlog.due.count }
+        return (member.position..<log.end).reduce(waiting) { $0 + max(1, log[$1].changes.count) }
+    }
+
+    // MARK: the group's portion
+
+    /// Brings what the group was told up to date for at most `limit` prefixes, and writes the messages that say so.
+    mutating func advance(limit: Int, rib: inout FamilyRIB<Key>, _ context: inout Context) {
+        guard waiting > 0 else { return }
+        var portion = ExportPortion(
+            settings, Key.family, hasFollowers: members.values.contains { $0.backlog == nil })
+        let start = pendingRead
+        let end = start + min(limit, pending.count - start)
         while pendingRead < end {
             let id = pending[pendingRead]
             pendingRead += 1
-            isPending[Int(id)] = false
-            let handle = cache.export(rib.best(id), to: peer, with: policy, family: Key.family, &context)
-            settle(id, handle, in: &rib, &context, withdrawn: &withdrawn, news: &news)
-            rib.release(id)
+            isPending.remove(id)
+            settle(id, &portion, in: &rib, &context)
         }
+        var left = limit - (end - start)
+        while left > 0, let id = unseen.first {
+            unseen.removeFirst()
+            left -= 1
+            guard rib.entries[id].best != 0 else { continue }
+            settle(UInt32(id), &portion, in: &rib, &context)
+        }
+        if portion.hasChanges {
+            version += 1
+            finish(portion.chunk(rib), in: &rib)
+        }
+        // Not before the log has counted itself a user of the identifiers.
+        for id in pending[start..<end] { rib.release(id) }
         pending.dropRead(&pendingRead)
-        if !withdrawn.isEmpty { packer.withdraw(withdrawn) }
-        announce(&news, rib: &rib, &context, into: &packer)
     }
 
-    /// Compares what should be announced (`handle`, counted for us) with what was.
+    /// Compares the paths of a prefix that should be told with those that were.
     private mutating func settle(
-        _ id: UInt32, _ handle: UInt32?, in rib: inout FamilyRIB<Key>, _ context: inout Context,
-        withdrawn: inout [Prefix],
-        news: inout [UInt64]
+        _ id: UInt32, _ portion: inout ExportPortion, in rib: inout FamilyRIB<Key>, _ context: inout Context
     ) {
-        let old = announced[Int(id)] & ~resendBit
-        guard let handle else {
-            guard old != 0 else { return }
-            withdrawn.append(rib.prefixes.keys[Int(id)].prefix)
-            clear(id, old, in: &rib, &context)
-            return
+        portion.choose(id, rib: &rib, context)
+        portion.held.removeAll(keepingCapacity: true)
+        told.load(id, into: &portion.held)
+        guard portion.held != portion.wanted else { return }
+        let isVisible = portion.compare(id, rib.prefixes.keys[Int(id)].prefix, context) { [members] in
+            members[$0] != nil
         }
-        if announced[Int(id)] == handle + 1 {
-            context.attributes.release(handle)
-            return
-        }
-        if old != 0 {
-            context.attributes.release(old - 1)
-        } else {
-            rib.retain(id)
-            count += 1
-        }
-        announced[Int(id)] = handle + 1
-        news.append(UInt64(handle) << 32 | UInt64(id))
+        if isVisible { note(id, portion.held, in: &rib) }
+        for path in portion.wanted { context.attributes.retain(path.attributes) }
+        for path in portion.held { context.attributes.release(path.attributes) }
+        if portion.held.isEmpty { rib.retain(id) }
+        told.store(id, portion.wanted, capacity: rib.prefixes.capacity)
+        if portion.wanted.isEmpty { rib.release(id) }
     }
 
-    private mutating func announce(
-        _ news: inout [UInt64], rib: inout FamilyRIB<Key>, _ context: inout Context, into packer: inout UpdatePacker
-    ) {
-        news.sort()
-        var start = 0
-        var prefixes: [Prefix] = []
-        while start < news.count {
-            let handle = UInt32(news[start] >> 32)
-            var end = start
-            prefixes.removeAll(keepingCapacity: true)
-            while end < news.count, UInt32(news[end] >> 32) == handle {
-                prefixes.append(rib.prefixes.keys[Int(UInt32(truncatingIfNeeded: news[end]))].prefix)
-                end += 1
+    /// A prefix is not as it was told any more: those that do not follow the log must be told by themselves.
+    private func note(_ id: UInt32, _ held: [ToldPath], in rib: inout FamilyRIB<Key>) {
+        for (peer, member) in members {
+            guard member.backlog != nil else { continue }
+            let paths = held.filter { $0.source != peer }
+            if member.backlog?.due.insert(id) == true {
+                rib.retain(id)
+                if !paths.isEmpty { member.backlog?.held.insert(id) }
             }
-            let unfit = packer.announce(prefixes, with: context.attributes[handle: handle])
-            if !unfit.isEmpty {
-                // Attributes too long for one message: the peer must not keep an older path instead.
-                packer.withdraw(unfit)
-                // A short prefix may have fitted where a long one did not: only these were not announced.
-                for id in unfit.compactMap({ rib.prefixes.find(Key($0)) }) { clear(id, handle + 1, in: &rib, &context) }
+            if told.hasMany, member.backlog?.held.contains(id) == true, member.backlog?.saved[id] == nil {
+                member.backlog?.saved[id] = paths.map(\.pathID)
             }
-            start = end
         }
     }
 
-    private mutating func clear(_ id: UInt32, _ old: UInt32, in rib: inout FamilyRIB<Key>, _ context: inout Context) {
-        announced[Int(id)] = 0
-        count -= 1
-        context.attributes.release(old - 1)
-        rib.release(id)
+    /// Puts a chunk where the members find it; those for whom the log is too long leave it.
+    private mutating func finish(_ chunk: ExportLog.Chunk?, in rib: inout FamilyRIB<Key>) {
+        guard var chunk else { return }
+        for member in members.values where member.backlog == nil { chunk.readers += 1 }
+        for change in chunk.changes { rib.retain(change.id) }
+        log.append(chunk)
+        while log.isTooLong, log.chunks.count > 1 {
+            for (peer, member) in members where member.backlog == nil && member.position == log.base {
+                detach(peer, member, in: &rib)
+            }
+            trim(in: &rib)
+        }
     }
 
-    /// Drops all state: the session is gone.
-    mutating func removeAll(in rib: inout FamilyRIB<Key>, _ context: inout Context) {
-        for id in pending[pendingRead...] {
-            isPending[Int(id)] = false
-            rib.release(id)
+    /// Forgets the chunks that all have taken.
+    mutating func trim(in rib: inout FamilyRIB<Key>) {
+        while let chunk = log.popUnread() {
+            for change in chunk.changes { rib.release(change.id) }
         }
-        pending.removeAll()
+    }
+
+    /// Drops at most `limit` prefixes of what a group without members was told; false when nothing is left.
+    mutating func dissolve(limit: Int, rib: inout FamilyRIB<Key>, _ context: inout Context) -> Bool {
+        for id in pending[pendingRead...] { rib.release(id) }
+        pending = []
         pendingRead = 0
-        for id in announced.indices where announced[id] != 0 {
-            clear(UInt32(id), announced[id] & ~resendBit, in: &rib, &context)
+        isPending = BitSet()
+        // From here on `unseen` counts what is still to be dropped.
+        if !isDissolving {
+            isDissolving = true
+            unseen = 0..<told.capacity
         }
-    }
-
-    /// Handle of the attributes the peer was told for a prefix.
-    func handle(_ id: UInt32) -> UInt32? {
-        guard Int(id) < announced.count, announced[Int(id)] != 0 else { return nil }
-        return (announced[Int(id)] & ~resendBit) - 1
-    }
-
-    private mutating func grow(to capacity: Int) {
-        announced += Array(repeating: 0, count: capacity - announced.count)
-        isPending += Array(repeating: false, count: capacity - isPending.count)
-    }
-}
-
-/// Export rewrites of one flush: paths that share attributes share the rewritten ones.
-private struct RewriteCache {
-    private struct Key: Hashable {
-        let handle: UInt32
-        let source: PeerID
-    }
-
-    private var known: [Key: UInt32?] = [:]
-    private var last: (key: Key, result: UInt32?)?
-
-    /// The handle to announce, counted for the caller, or nil when the peer may not be told.
-    mutating func export(
-        _ best: PathEntry?, to peer: PeerID, with policy: ExportPolicy, family: AddressFamily, _ context: inout Context
-    ) -> UInt32? {
-        guard let best, best.peer != peer, policy.mode != .none, policy.families.contains(family) else { return nil }
-        let key = Key(handle: best.attributes, source: best.peer)
-        if let last, last.key == key { return retained(last.result, &context) }
-        if let result = known[key] {
-            last = (key, result)
-            return retained(result, &context)
+        for id in unseen.prefix(limit) {
+            var paths: [ToldPath] = []
+            told.load(UInt32(id), into: &paths)
+            guard !paths.isEmpty else { continue }
+            for path in paths { context.attributes.release(path.attributes) }
+            rib.release(UInt32(id))
         }
-        let attributes = context.attributes[handle: best.attributes]
-        let source = best.peer == .local ? nil : context.peer(best.peer) ?? .unknown
-        let rewrite = policy.rewrite(attributes.summary, source: source, family: family)
-        let result = rewrite.map { context.attributes.intern(attributes.rewritten($0)) }
-        known[key] = .some(result)
-        last = (key, result)
-        return result
+        unseen = min(unseen.lowerBound + limit, unseen.upperBound)..<unseen.upperBound
+        return !unseen.isEmpty
     }
 
-    private func retained(_ handle: UInt32?, _ context: inout Context) -> UInt32? {
-        if let handle { context.attributes.retain(handle) }
-        return handle
-    }
-}
-
-extension FamilyRIB {
-    /// The best path of a prefix.
-    func best(_ id: UInt32) -> PathEntry? {
-        let best = entries[Int(id)].best
-        return best == 0 ? nil : paths[Int(best - 1)]
-    }
+    private var isDissolving = false
 }

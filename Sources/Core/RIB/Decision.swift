@@ -14,6 +14,7 @@ package enum DecisionStep: UInt8, Sendable, Hashable, CaseIterable, BitwiseCopya
     case routerID
     case clusterListLength
     case peerAddress
+    case pathID
 
     /// The step in the words of the CLI.
     package var description: String {
@@ -29,6 +30,7 @@ package enum DecisionStep: UInt8, Sendable, Hashable, CaseIterable, BitwiseCopya
         case .routerID: "lower router ID"
         case .clusterListLength: "shorter CLUSTER_LIST"
         case .peerAddress: "lower peer address"
+        case .pathID: "lower path identifier"
         }
     }
 }
@@ -49,6 +51,8 @@ struct Candidate: BitwiseCopyable {
     let routerID: UInt32
     let clusterListLength: UInt16
     let peerAddress: UInt128
+    /// Of several paths of one peer (RFC 7911) one must be best: the peer's identifier has no meaning, but it stays.
+    var pathID: UInt32 = 0
 
     init(path: UInt32, summary: PathAttributes.Summary, peer: RIBPeer, isLocal: Bool) {
         self.path = path
@@ -119,12 +123,15 @@ struct Decision {
     /// Steps f and g with RFC 4456's: none of them takes a path out of the ECMP set.
     private mutating func breakTies() {
         candidates.sort { a, b in
-            (a.routerID, a.clusterListLength, a.peerAddress) < (b.routerID, b.clusterListLength, b.peerAddress)
+            (a.routerID, a.clusterListLength, a.peerAddress, a.pathID)
+                < (b.routerID, b.clusterListLength, b.peerAddress, b.pathID)
         }
         let (best, second) = (candidates[0], candidates[1])
         reason =
             best.routerID != second.routerID
-            ? .routerID : best.clusterListLength != second.clusterListLength ? .clusterListLength : .peerAddress
+            ? .routerID
+            : best.clusterListLength != second.clusterListLength
+                ? .clusterListLength : best.peerAddress != second.peerAddress ? .peerAddress : .pathID
     }
 
     /// The first step at which `loser` falls behind `winner`, for the CLI.
@@ -137,6 +144,7 @@ struct Decision {
         if winner.neighborAS == loser.neighborAS, winner.med != loser.med { return .med }
         if winner.isExternal != loser.isExternal { return .externalOverInternal }
         if winner.routerID != loser.routerID { return .routerID }
-        return winner.clusterListLength != loser.clusterListLength ? .clusterListLength : .peerAddress
+        if winner.clusterListLength != loser.clusterListLength { return .clusterListLength }
+        return winner.peerAddress != loser.peerAddress ? .peerAddress : .pathID
     }
 }

@@ -10,14 +10,8 @@ struct PathEntry: BitwiseCopyable {
     var received: UInt32
     var peer: PeerID
     var reject: RejectReason
-    private var marks = Marks()
-
-    private struct Marks: OptionSet, BitwiseCopyable {
-        let rawValue: UInt8
-
-        static let equal = Self(rawValue: 1)
-        static let stale = Self(rawValue: 2)
-    }
+    /// Bit 0: in the ECMP set; the others: the peer's epoch when it last announced the path.
+    private var marks: UInt8 = 0
 
     init(attributes: UInt32, next: UInt32, received: UInt32, peer: PeerID, reject: RejectReason) {
         self.attributes = attributes
@@ -29,14 +23,14 @@ struct PathEntry: BitwiseCopyable {
 
     /// In the ECMP set of its prefix.
     var isEqual: Bool {
-        get { marks.contains(.equal) }
-        set { if newValue { marks.insert(.equal) } else { marks.remove(.equal) } }
+        get { marks & 1 == 1 }
+        set { marks = marks & ~1 | (newValue ? 1 : 0) }
     }
 
-    /// Not announced again yet by a peer that sends its table anew.
-    var isStale: Bool {
-        get { marks.contains(.stale) }
-        set { if newValue { marks.insert(.stale) } else { marks.remove(.stale) } }
+    /// 0...127, see `PathEpochs`.
+    var epoch: UInt8 {
+        get { marks >> 1 }
+        set { marks = marks & 1 | newValue << 1 }
     }
 }
 
@@ -51,6 +45,8 @@ struct PrefixEntry: BitwiseCopyable {
     var reason: DecisionStep = .onlyPath
     /// In `changes`, waiting to be told.
     var isDirty = false
+    /// What waits to be told is another best path or ECMP set, not only another path beside them.
+    var hasNewOutcome = false
 }
 
 /// All paths of one family: every Adj-RIB-In and the Loc-RIB in one flat table.
@@ -61,32 +57,45 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     var prefixes: PrefixTable<Key>
     var entries: [PrefixEntry] = []
     var paths: [PathEntry] = []
+    /// Path identifiers (RFC 7911) of `paths`; empty until a peer sends one that is not 0.
+    private var pathIDs: [UInt32] = []
     private var freePaths: [UInt32] = []
     /// Prefixes whose best path or ECMP set changed since they were last told.
     private var changes: [UInt32] = []
     private var changesRead = 0
-    private(set) var counts: [PathCounts] = []
-    private var decision = Decision()
+    var counts: [PathCounts] = []
+    /// By peer.
+    var epochs: [PathEpochs] = []
+    /// Somebody is told more than the best paths: every change of a usable path counts.
+    var tellsAllPaths = false
+    var decision = Decision()
+    /// Where the pass over all prefixes is, see `work`.
+    var cursor = 0
+    /// Prefixes that are still to be judged anew.
+    var toJudge = 0
+    /// Peers with a removal under way.
+    var swept: [PeerID] = []
 
     init(seed: UInt64) { prefixes = PrefixTable(seed: seed) }
 
     // MARK: Adj-RIB-In
 
-    /// Puts a peer's path in place of its earlier one for the prefix. `attributes` is counted by the caller for this
-    /// path.
+    /// Puts a peer's path in place of its earlier one for the prefix and the path identifier. `attributes` is counted
+    /// by the caller for this path.
     mutating func put(
-        _ key: Key, peer: PeerID, attributes: UInt32, reject: RejectReason, at seconds: UInt32,
+        _ key: Key, peer: PeerID, pathID: UInt32 = 0, attributes: UInt32, reject: RejectReason, at seconds: UInt32,
         in context: inout Context
     ) {
         let (id, isNew) = prefixes.insert(key)
         if isNew { reset(id) }
-        if let index = path(of: peer, in: id) {
+        if let index = path(of: peer, pathID, in: id) {
             replace(index, id, attributes: attributes, reject: reject, at: seconds, in: &context)
             return
         }
-        let index = allocatePath(
-            PathEntry(
-                attributes: attributes, next: entries[Int(id)].head, received: seconds, peer: peer, reject: reject))
+        var path = PathEntry(
+            attributes: attributes, next: entries[Int(id)].head, received: seconds, peer: peer, reject: reject)
+        path.epoch = epochs[Int(peer.rawValue)].current
+        let index = allocatePath(path, pathID)
         entries[Int(id)].head = index + 1
         counts[Int(peer.rawValue)].received += 1
         if reject != .none {
@@ -102,8 +111,9 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     ) {
         let old = paths[Int(index)]
         paths[Int(index)].received = seconds
-        if old.isStale {
-            paths[Int(index)].isStale = false
+        let epochs = epochs[Int(old.peer.rawValue)]
+        if epochs.isStale(old.epoch) {
+            paths[Int(index)].epoch = epochs.current
             counts[Int(old.peer.rawValue)].stale -= 1
         }
         if old.attributes == attributes, old.reject == reject {
@@ -119,59 +129,15 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
 
     /// Removes a peer's path; false when there was none.
     @discardableResult
-    mutating func remove(_ key: Key, peer: PeerID, in context: inout Context) -> Bool {
+    mutating func remove(_ key: Key, peer: PeerID, pathID: UInt32 = 0, in context: inout Context) -> Bool {
         guard let id = prefixes.find(key) else { return false }
-        return remove(id, peer: peer, in: &context)
-    }
-
-    /// Removes all paths of a peer.
-    mutating func removeAll(of peer: PeerID, in context: inout Context) {
-        for id in entries.indices where entries[id].head != 0 { remove(UInt32(id), peer: peer, in: &context) }
-    }
-
-    /// Marks all paths of a peer: those that it does not announce again are removed by `sweep`.
-    mutating func markStale(of peer: PeerID) {
-        for id in entries.indices where entries[id].head != 0 {
-            guard let index = path(of: peer, in: UInt32(id)), !paths[Int(index)].isStale else { continue }
-            paths[Int(index)].isStale = true
-            counts[Int(peer.rawValue)].stale += 1
-        }
-    }
-
-    /// Removes the paths of a peer that are still stale.
-    mutating func sweep(_ peer: PeerID, in context: inout Context) {
-        for id in entries.indices where entries[id].head != 0 {
-            guard let index = path(of: peer, in: UInt32(id)), paths[Int(index)].isStale else { continue }
-            remove(UInt32(id), peer: peer, in: &context)
-        }
-    }
-
-    /// Gives the stale paths of a peer the community LLGR_STALE, and removes those that must not be kept for long.
-    mutating func keepLong(_ peer: PeerID, in context: inout Context) {
-        for id in entries.indices where entries[id].head != 0 {
-            guard let index = path(of: peer, in: UInt32(id)), paths[Int(index)].isStale else { continue }
-            let old = paths[Int(index)].attributes
-            let attributes = context.attributes[handle: old]
-            if attributes.summary.forbidsLongLived {
-                remove(UInt32(id), peer: peer, in: &context)
-            } else if !attributes.summary.isLongLivedStale {
-                paths[Int(index)].attributes = context.attributes.intern(attributes.adding(.longLivedStale))
-                context.attributes.release(old)
-                if paths[Int(index)].reject == .none { decide(UInt32(id), touched: index, in: &context) }
-            }
-        }
-    }
-
-    @discardableResult
-    private mutating func remove(_ id: UInt32, peer: PeerID, in context: inout Context) -> Bool {
         var previous: UInt32?
         var cursor = entries[Int(id)].head
         while cursor != 0 {
             let index = cursor - 1
             let path = paths[Int(index)]
-            if path.peer == peer {
-                if let previous { paths[Int(previous)].next = path.next } else { entries[Int(id)].head = path.next }
-                forget(index, path, of: id, in: &context)
+            if path.peer == peer, self.pathID(index) == pathID {
+                unlink(index, path, after: previous, of: id, in: &context)
                 return true
             }
             previous = index
@@ -180,10 +146,14 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
         return false
     }
 
-    private mutating func forget(_ index: UInt32, _ path: PathEntry, of id: UInt32, in context: inout Context) {
+    /// Takes a path out of its prefix's chain, where it follows `previous`, and decides again.
+    mutating func unlink(
+        _ index: UInt32, _ path: PathEntry, after previous: UInt32?, of id: UInt32, in context: inout Context
+    ) {
+        if let previous { paths[Int(previous)].next = path.next } else { entries[Int(id)].head = path.next }
         counts[Int(path.peer.rawValue)].received -= 1
         if path.reject != .none { counts[Int(path.peer.rawValue)].rejected -= 1 }
-        if path.isStale { counts[Int(path.peer.rawValue)].stale -= 1 }
+        if isStale(path) { counts[Int(path.peer.rawValue)].stale -= 1 }
         if entries[Int(id)].best == index + 1 {
             counts[Int(path.peer.rawValue)].best -= 1
             entries[Int(id)].best = 0
@@ -197,84 +167,17 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
         releaseIfUnused(id)
     }
 
-    /// Judges every path of every peer anew after a change of policy or of the node's addresses.
-    mutating func reevaluate(in context: inout Context) {
-        for id in entries.indices where entries[id].head != 0 {
-            let prefix = prefixes.keys[id].prefix
-            var cursor = entries[id].head
-            while cursor != 0 {
-                let index = cursor - 1
-                let path = paths[Int(index)]
-                cursor = path.next
-                let reject = context.verdict(prefix, path.attributes, path.peer)
-                guard reject != path.reject else { continue }
-                paths[Int(index)].reject = reject
-                counts[Int(path.peer.rawValue)].rejected += (reject != .none ? 1 : 0) - (path.reject != .none ? 1 : 0)
-                decide(UInt32(id), touched: index, in: &context)
-            }
-        }
-    }
+    /// The peer restarts or sends its table again, and has not announced the path anew yet.
+    func isStale(_ path: PathEntry) -> Bool { epochs[Int(path.peer.rawValue)].isStale(path.epoch) }
 
-    // MARK: decision
-
-    /// Decides for a prefix, and marks it dirty when the outcome is not what it was. `touched` is a path whose content
-    /// changed.
-    private mutating func decide(_ id: UInt32, touched: UInt32?, in context: inout Context) {
-        let entry = entries[Int(id)]
-        var changed = false
-        if let touched, paths[Int(touched)].isEqual || entry.best == touched + 1 { changed = true }
-        let best: UInt32
-        let reason: DecisionStep
-        if entry.head != 0, paths[Int(entry.head - 1)].next == 0 {
-            // One path only, by far the most common case: nothing to compare.
-            let usable = paths[Int(entry.head - 1)].reject == .none
-            best = usable ? entry.head : 0
-            reason = .onlyPath
-            if paths[Int(entry.head - 1)].isEqual != usable {
-                paths[Int(entry.head - 1)].isEqual = usable
-                changed = true
-            }
-        } else {
-            (best, reason) = compare(entry.head, in: context, changed: &changed)
-        }
-        if best != entry.best {
-            if entry.best != 0 { counts[Int(paths[Int(entry.best - 1)].peer.rawValue)].best -= 1 }
-            if best != 0 { counts[Int(paths[Int(best - 1)].peer.rawValue)].best += 1 }
-            changed = true
-        }
-        entries[Int(id)].best = best
-        entries[Int(id)].reason = reason
-        if changed { markDirty(id) }
-    }
-
-    private mutating func compare(_ head: UInt32, in context: borrowing Context, changed: inout Bool) -> (
-        UInt32, DecisionStep
-    ) {
-        decision.removeAll()
-        var cursor = head
-        while cursor != 0 {
-            let path = paths[Int(cursor - 1)]
-            if path.reject == .none { decision.add(context.candidate(cursor - 1, path)) }
-            cursor = path.next
-        }
-        decision.run()
-        let equal = decision.candidates.prefix(min(decision.equalCount, context.maximumPaths))
-        cursor = head
-        while cursor != 0 {
-            let index = cursor - 1
-            let isEqual = equal.contains { $0.path == index }
-            if paths[Int(index)].isEqual != isEqual {
-                paths[Int(index)].isEqual = isEqual
-                changed = true
-            }
-            cursor = paths[Int(index)].next
-        }
-        return (decision.candidates.first.map { $0.path + 1 } ?? 0, decision.reason)
-    }
+    /// The identifier under which the peer announced a path (RFC 7911); 0 without add-path.
+    func pathID(_ index: UInt32) -> UInt32 { pathIDs.isEmpty ? 0 : pathIDs[Int(index)] }
 
     // MARK: changes
 
-    private mutating func markDirty(_ id: UInt32) {
+    /// Queues a prefix to be told: with a new best path or ECMP set, or only with other paths beside them.
+    mutating func markDirty(_ id: UInt32, hasNewOutcome: Bool = true) {
+        if hasNewOutcome { entries[Int(id)].hasNewOutcome = true }
         guard !entries[Int(id)].isDirty else { return }
         entries[Int(id)].isDirty = true
         changes.append(id)
@@ -283,15 +186,21 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     /// Whether `drain` has something to tell.
     var hasChanges: Bool { changesRead < changes.count }
 
-    /// Hands out at most `limit` changed prefixes, oldest change first, each one as it is now; returns how many.
-    mutating func drain(_ limit: Int, _ body: (inout Self, UInt32) -> Void) -> Int {
+    /// Prefixes that `drain` has to tell of.
+    var changeCount: Int { changes.count - changesRead }
+
+    /// Hands out at most `limit` changed prefixes, oldest change first, each one as it is now, with whether its best
+    /// path or ECMP set changed; returns how many.
+    mutating func drain(_ limit: Int, _ body: (inout Self, UInt32, Bool) -> Void) -> Int {
         var told = 0
         while told < limit, changesRead < changes.count {
             let id = changes[changesRead]
             changesRead += 1
             told += 1
             entries[Int(id)].isDirty = false
-            body(&self, id)
+            let hasNewOutcome = entries[Int(id)].hasNewOutcome
+            entries[Int(id)].hasNewOutcome = false
+            body(&self, id, hasNewOutcome)
             releaseIfUnused(id)
         }
         changes.dropRead(&changesRead)
@@ -301,7 +210,10 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     // MARK: identifiers
 
     mutating func addPeer(_ peer: PeerID) {
-        while counts.count <= Int(peer.rawValue) { counts.append(PathCounts()) }
+        while counts.count <= Int(peer.rawValue) {
+            counts.append(PathCounts())
+            epochs.append(PathEpochs())
+        }
     }
 
     mutating func retain(_ id: UInt32) { entries[Int(id)].users += 1 }
@@ -320,19 +232,22 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
         if Int(id) == entries.count { entries.append(PrefixEntry()) } else { entries[Int(id)] = PrefixEntry() }
     }
 
-    private mutating func allocatePath(_ path: PathEntry) -> UInt32 {
+    private mutating func allocatePath(_ path: PathEntry, _ pathID: UInt32) -> UInt32 {
+        if pathID != 0, pathIDs.isEmpty { pathIDs = Array(repeating: 0, count: paths.count) }
         if let index = freePaths.popLast() {
             paths[Int(index)] = path
+            if !pathIDs.isEmpty { pathIDs[Int(index)] = pathID }
             return index
         }
         paths.append(path)
+        if pathID != 0 || !pathIDs.isEmpty { pathIDs.append(pathID) }
         return UInt32(paths.count - 1)
     }
 
-    private func path(of peer: PeerID, in id: UInt32) -> UInt32? {
+    private func path(of peer: PeerID, _ pathID: UInt32, in id: UInt32) -> UInt32? {
         var cursor = entries[Int(id)].head
         while cursor != 0 {
-            if paths[Int(cursor - 1)].peer == peer { return cursor - 1 }
+            if paths[Int(cursor - 1)].peer == peer, self.pathID(cursor - 1) == pathID { return cursor - 1 }
             cursor = paths[Int(cursor - 1)].next
         }
         return nil

@@ -21,6 +21,8 @@ package struct PathView: Sendable, Hashable {
     package let standing: Standing
     /// The peer restarts and has not announced the path again yet.
     package let isStale: Bool
+    /// The identifier that the peer gave the path, or for what a peer was told ours (RFC 7911); 0 without add-path.
+    package var pathID: UInt32 = 0
 }
 
 /// Which paths a question is about.
@@ -53,19 +55,41 @@ extension RIBTables {
     /// The paths that a question is about, in order of prefixes.
     package func paths(_ query: PathQuery) -> [PathView] {
         var views: [PathView] = []
-        if query.prefix?.family != .ipv6 {
-            ipv4.collect(query, context, out: advertisedTo(query)?.ipv4Handles(), into: &views)
+        if case .advertised(let peer) = query.kind {
+            guard let group = memberships[peer] else { return [] }
+            if query.prefix?.family != .ipv6 {
+                ipv4.collect(query, into: &views) { id in advertised(id, to: peer, group.ipv4, ipv4) }
+            }
+            if query.prefix?.family != .ipv4 {
+                ipv6.collect(query, into: &views) { id in advertised(id, to: peer, group.ipv6, ipv6) }
+            }
+        } else {
+            if query.prefix?.family != .ipv6 {
+                ipv4.collect(query, into: &views) { id in ipv4.views(id, query.kind, context) }
+            }
+            if query.prefix?.family != .ipv4 {
+                ipv6.collect(query, into: &views) { id in ipv6.views(id, query.kind, context) }
+            }
         }
-        if query.prefix?.family != .ipv4 {
-            ipv6.collect(query, context, out: advertisedTo(query)?.ipv6Handles(), into: &views)
-        }
-        views.sort { $0.prefix < $1.prefix }
+        views.sort { ($0.prefix, $0.pathID) < ($1.prefix, $1.pathID) }
         return views
     }
 
-    private func advertisedTo(_ query: PathQuery) -> PeerOut? {
-        guard case .advertised(let peer) = query.kind else { return nil }
-        return outs[peer]
+    private func advertised<Key: PrefixKey>(
+        _ id: UInt32, to peer: PeerID, _ out: borrowing AdjRIBOut<Key>, _ rib: borrowing FamilyRIB<Key>
+    ) -> [PathView] {
+        var views: [PathView] = []
+        for told in out.paths(id, toldTo: peer) {
+            guard let source = rib.source(id, told, context),
+                let attributes = context.exported(told.attributes, from: told.source, out.settings.policy, Key.family)
+            else { continue }
+            views.append(
+                PathView(
+                    prefix: rib.prefixes.keys[Int(id)].prefix, peer: told.source, attributes: attributes,
+                    received: source.path.received, standing: source.standing, isStale: rib.isStale(source.path),
+                    pathID: told.pathID))
+        }
+        return views
     }
 
     /// Counts of a peer's paths in a family.
@@ -74,73 +98,65 @@ extension RIBTables {
         return Int(id.rawValue) < counts.count ? counts[Int(id.rawValue)] : PathCounts()
     }
 
-    /// Prefixes announced to a peer in a family.
-    package func advertisedCount(_ id: PeerID, _ family: AddressFamily) -> Int {
-        guard let out = outs[id] else { return 0 }
-        return family == .ipv4 ? out.ipv4.count : out.ipv6.count
-    }
-
     /// Prefixes known in a family, and distinct attribute sets.
     package var sizes: (ipv4: Int, ipv6: Int, attributes: Int) {
         (ipv4.prefixes.count, ipv6.prefixes.count, context.attributes.count)
     }
 }
 
-extension RIBTables.PeerOut {
-    func ipv4Handles() -> (UInt32) -> UInt32? { { [self] in ipv4.handle($0) } }
-    func ipv6Handles() -> (UInt32) -> UInt32? { { [self] in ipv6.handle($0) } }
-}
-
 extension FamilyRIB {
-    func collect(
-        _ query: PathQuery, _ context: borrowing Context, out: ((UInt32) -> UInt32?)?, into views: inout [PathView]
-    ) {
+    /// Gathers what `views` says of the prefixes that a question is about.
+    func collect(_ query: PathQuery, into list: inout [PathView], _ views: (UInt32) -> [PathView]) {
         if let prefix = query.prefix {
-            if let id = prefixes.find(Key(prefix)) { collect(id, query, context, out: out, into: &views) }
+            if let id = prefixes.find(Key(prefix)) { list += views(id) }
             return
         }
         for id in entries.indices where entries[id].head != 0 || entries[id].users != 0 {
-            guard views.count < query.limit else { return }
-            collect(UInt32(id), query, context, out: out, into: &views)
+            guard list.count < query.limit else { return }
+            list += views(UInt32(id))
         }
     }
 
-    private func collect(
-        _ id: UInt32, _ query: PathQuery, _ context: borrowing Context, out: ((UInt32) -> UInt32?)?,
-        into views: inout [PathView]
-    ) {
-        if case .advertised = query.kind {
-            guard let handle = out?(id), let best = best(id) else { return }
-            views.append(view(id, best, attributes: context.attributes[handle: handle], .best(entries[Int(id)].reason)))
-            return
-        }
+    /// The received paths of a prefix that a question is about.
+    func views(_ id: UInt32, _ kind: PathQuery.Kind, _ context: borrowing Context) -> [PathView] {
+        var views: [PathView] = []
         var cursor = entries[Int(id)].head
         while cursor != 0 {
-            let path = paths[Int(cursor - 1)]
+            let index = cursor - 1
+            let path = paths[Int(index)]
             cursor = path.next
-            switch query.kind {
+            switch kind {
             case .usable where path.reject == .none: break
             case .received(let peer) where peer == path.peer: break
             case .rejected(let peer) where path.reject != .none && (peer == nil || peer == path.peer): break
             case .usable, .received, .rejected, .advertised: continue
             }
             views.append(
-                view(id, path, attributes: context.attributes[handle: path.attributes], standing(id, path, context)))
+                PathView(
+                    prefix: prefixes.keys[Int(id)].prefix, peer: path.peer,
+                    attributes: context.attributes[handle: path.attributes], received: path.received,
+                    standing: standing(id, index, context), isStale: isStale(path), pathID: pathID(index)))
         }
+        return views
     }
 
-    private func view(_ id: UInt32, _ path: PathEntry, attributes: PathAttributes, _ standing: PathView.Standing)
-        -> PathView
-    {
-        PathView(
-            prefix: prefixes.keys[Int(id)].prefix, peer: path.peer, attributes: attributes, received: path.received,
-            standing: standing, isStale: path.isStale)
+    /// The path that stands behind what a peer was told of a prefix, as it is now; nil when it is gone.
+    func source(
+        _ id: UInt32, _ told: ToldPath, _ context: borrowing Context
+    ) -> (path: PathEntry, standing: PathView.Standing)? {
+        let index = told.pathID != 0 ? told.pathID : entries[Int(id)].best
+        guard index != 0, Int(index) <= paths.count, entries[Int(id)].head != 0 else { return nil }
+        return (paths[Int(index - 1)], standing(id, index - 1, context))
     }
 
-    private func standing(_ id: UInt32, _ path: PathEntry, _ context: borrowing Context) -> PathView.Standing {
+    private func standing(_ id: UInt32, _ index: UInt32, _ context: borrowing Context) -> PathView.Standing {
+        let path = paths[Int(index)]
+        let entry = entries[Int(id)]
         guard path.reject == .none else { return .rejected(path.reject) }
-        guard let best = best(id), best.peer != path.peer else { return .best(entries[Int(id)].reason) }
-        let step = Decision.step(winner: context.candidate(0, best), loser: context.candidate(0, path))
+        guard entry.best != 0, entry.best != index + 1 else { return .best(entry.reason) }
+        let best = paths[Int(entry.best - 1)]
+        let step = Decision.step(
+            winner: candidate(entry.best - 1, best, context), loser: candidate(index, path, context))
         return path.isEqual ? .multipath(step) : .candidate(step)
     }
 }

@@ -9,16 +9,15 @@ package struct RIBTables: ~Copyable {
     var context: Context
     var ipv4: FamilyRIB<IPv4Key>
     var ipv6: FamilyRIB<IPv6Key>
-    var outs: [PeerID: PeerOut] = [:]
-
-    /// The two Adj-RIBs-Out of a peer, boxed because they are moved in and out of a table.
-    final class PeerOut {
-        var policy: ExportPolicy
-        var ipv4 = AdjRIBOut<IPv4Key>()
-        var ipv6 = AdjRIBOut<IPv6Key>()
-
-        init(policy: ExportPolicy) { self.policy = policy }
-    }
+    /// The group of each peer that is exported to, see `RIBTables+Export.swift`.
+    var memberships: [PeerID: ExportGroup] = [:]
+    var groups: [ExportSettings: ExportGroup] = [:]
+    /// Groups without members, of which the tables are still to be taken down.
+    var dissolving: [ExportGroup] = []
+    /// Portions that a slow peer may leave waiting before it goes on by itself.
+    var mostChunks = ExportLog.mostChunks
+    /// Peers that are no longer configured, but not forgotten by both tables yet.
+    private var leaving: Set<PeerID> = []
 
     /// `seed` should differ from process to process: it keys the hash tables.
     package init(policy: ImportPolicy, maximumPaths: Int = 16, seed: UInt64) {
@@ -36,6 +35,7 @@ package struct RIBTables: ~Copyable {
 
     /// Adds a source of paths, or changes what is known of it.
     package mutating func setPeer(_ id: PeerID, _ peer: RIBPeer) {
+        leaving.remove(id)
         while context.peers.count <= Int(id.rawValue) { context.peers.append(nil) }
         context.peers[Int(id.rawValue)] = peer
         ipv4.addPeer(id)
@@ -55,28 +55,54 @@ package struct RIBTables: ~Copyable {
         }
     }
 
-    /// Forgets a peer that is no longer configured.
+    /// Forgets a peer that is no longer configured; its number is in use until `knows` says no.
     package mutating func removePeer(_ id: PeerID) {
         stopExport(to: id)
+        leaving.insert(id)
         removePaths(of: id)
-        guard Int(id.rawValue) < context.peers.count else { return }
-        context.peers[Int(id.rawValue)] = nil
+        forgetPeers()
+    }
+
+    /// Whether the number of a peer is still in use.
+    package func knows(_ id: PeerID) -> Bool { context.peer(id) != nil }
+
+    private mutating func forgetPeers() {
+        for id in leaving where !ipv4.swept.contains(id) && !ipv6.swept.contains(id) {
+            leaving.remove(id)
+            if Int(id.rawValue) < context.peers.count { context.peers[Int(id.rawValue)] = nil }
+        }
+    }
+
+    // MARK: what takes many turns
+
+    /// Whether `work` has something to do: paths to remove or to judge anew, tables to take down.
+    package var hasWork: Bool { ipv4.hasWork || ipv6.hasWork || !dissolving.isEmpty }
+
+    /// Goes on with it, over at most `limit` prefixes of each family.
+    package mutating func work(limit: Int) {
+        ipv4.work(limit, in: &context)
+        ipv6.work(limit, in: &context)
+        dissolve(limit: limit)
+        forgetPeers()
     }
 
     // MARK: Adj-RIB-In
 
     /// Applies a peer's UPDATE. `seconds` is the time since the speaker's start, for the age of paths.
     package mutating func apply(_ update: borrowing Update, from id: PeerID, at seconds: UInt32) {
-        guard let peer = context.peer(id) else { return }
-        for prefix in update.withdrawn { withdraw(prefix, from: id) }
+        guard let peer = context.peer(id), !leaving.contains(id) else { return }
+        for (index, prefix) in update.withdrawn.enumerated() {
+            withdraw(prefix, update.withdrawnIDs.isEmpty ? 0 : update.withdrawnIDs[index], from: id)
+        }
         for announcement in update.announced {
             let attributes = peer.received(announcement.attributes)
             let verdict = context.policy.verdict(on: attributes, from: peer)
             let handle = context.attributes.intern(attributes)
-            for prefix in announcement.prefixes {
+            for (index, prefix) in announcement.prefixes.enumerated() {
                 let reject = verdict != .none ? verdict : context.policy.verdict(on: prefix, from: peer)
                 context.attributes.retain(handle)
-                put(prefix, from: id, handle, reject, at: seconds)
+                let pathID = announcement.pathIDs.isEmpty ? 0 : announcement.pathIDs[index]
+                put(prefix, pathID, from: id, handle, reject, at: seconds)
             }
             context.attributes.release(handle)
         }
@@ -85,8 +111,8 @@ package struct RIBTables: ~Copyable {
     /// The peer begins to send a family again: its paths are stale until it repeats them.
     package mutating func markStale(_ family: AddressFamily, of id: PeerID) {
         switch family {
-        case .ipv4: ipv4.markStale(of: id)
-        case .ipv6: ipv6.markStale(of: id)
+        case .ipv4: ipv4.markStale(of: id, in: &context)
+        case .ipv6: ipv6.markStale(of: id, in: &context)
         }
     }
 
@@ -108,25 +134,32 @@ package struct RIBTables: ~Copyable {
 
     /// Announces a prefix of our own, or changes its attributes.
     package mutating func originate(_ prefix: Prefix, _ attributes: PathAttributes, at seconds: UInt32) {
-        put(prefix, from: .local, context.attributes.intern(attributes), .none, at: seconds)
+        put(prefix, 0, from: .local, context.attributes.intern(attributes), .none, at: seconds)
     }
 
     /// Stops announcing a prefix of our own.
-    package mutating func withdrawOwn(_ prefix: Prefix) { withdraw(prefix, from: .local) }
+    package mutating func withdrawOwn(_ prefix: Prefix) { withdraw(prefix, 0, from: .local) }
 
     private mutating func put(
-        _ prefix: Prefix, from id: PeerID, _ handle: UInt32, _ reject: RejectReason, at seconds: UInt32
+        _ prefix: Prefix, _ pathID: UInt32, from id: PeerID, _ handle: UInt32, _ reject: RejectReason,
+        at seconds: UInt32
     ) {
         switch prefix.family {
-        case .ipv4: ipv4.put(IPv4Key(prefix), peer: id, attributes: handle, reject: reject, at: seconds, in: &context)
-        case .ipv6: ipv6.put(IPv6Key(prefix), peer: id, attributes: handle, reject: reject, at: seconds, in: &context)
+        case .ipv4:
+            ipv4.put(
+                IPv4Key(prefix), peer: id, pathID: pathID, attributes: handle, reject: reject, at: seconds,
+                in: &context)
+        case .ipv6:
+            ipv6.put(
+                IPv6Key(prefix), peer: id, pathID: pathID, attributes: handle, reject: reject, at: seconds,
+                in: &context)
         }
     }
 
-    private mutating func withdraw(_ prefix: Prefix, from id: PeerID) {
+    private mutating func withdraw(_ prefix: Prefix, _ pathID: UInt32, from id: PeerID) {
         switch prefix.family {
-        case .ipv4: ipv4.remove(IPv4Key(prefix), peer: id, in: &context)
-        case .ipv6: ipv6.remove(IPv6Key(prefix), peer: id, in: &context)
+        case .ipv4: ipv4.remove(IPv4Key(prefix), peer: id, pathID: pathID, in: &context)
+        case .ipv6: ipv6.remove(IPv6Key(prefix), peer: id, pathID: pathID, in: &context)
         }
     }
 
@@ -146,65 +179,24 @@ package struct RIBTables: ~Copyable {
     /// Whether `takeChanges` has more.
     package var hasChanges: Bool { ipv4.hasChanges || ipv6.hasChanges }
 
-    /// Takes at most `limit` changes of the Loc-RIB and queues them for every peer that is exported to.
+    /// Takes at most `limit` changes of the Loc-RIB and queues them for every group that is exported to. When both
+    /// families have many, each gets half: neither waits for the other to be quiet.
     ///
     /// With `describing` false no values are built (nobody installs routes), only the queues are filled.
     package mutating func takeChanges(limit: Int, describing: Bool) -> [LocRIBChange] {
         var changes: [LocRIBChange] = []
-        // A family that a peer did not negotiate is never flushed: its queue would keep every identifier for ever.
-        let ipv4Peers = outs.values.filter { $0.policy.families.contains(.ipv4) }
-        let ipv6Peers = outs.values.filter { $0.policy.families.contains(.ipv6) }
-        let told = ipv4.drain(limit) { rib, id in
-            for peer in ipv4Peers { peer.ipv4.mark(id, in: &rib) }
-            if describing { changes.append(rib.change(id, context)) }
+        // A family that a group did not negotiate is never taken: its queue would keep every identifier for ever.
+        let ipv4Groups = groups.values.filter { $0.settings.policy.families.contains(.ipv4) }
+        let ipv6Groups = groups.values.filter { $0.settings.policy.families.contains(.ipv6) }
+        let share = max(limit - ipv6.changeCount, (limit + 1) / 2)
+        let told = ipv4.drain(share) { rib, id, hasNewOutcome in
+            for group in ipv4Groups where hasNewOutcome || group.ipv4.told.hasMany { group.ipv4.mark(id, in: &rib) }
+            if describing, hasNewOutcome { changes.append(rib.change(id, context)) }
         }
-        _ = ipv6.drain(limit - told) { rib, id in
-            for peer in ipv6Peers { peer.ipv6.mark(id, in: &rib) }
-            if describing { changes.append(rib.change(id, context)) }
+        _ = ipv6.drain(limit - told) { rib, id, hasNewOutcome in
+            for group in ipv6Groups where hasNewOutcome || group.ipv6.told.hasMany { group.ipv6.mark(id, in: &rib) }
+            if describing, hasNewOutcome { changes.append(rib.change(id, context)) }
         }
         return changes
-    }
-
-    // MARK: Adj-RIB-Out
-
-    /// Begins (or changes) what a peer is told; everything that it may know is queued.
-    package mutating func startExport(to id: PeerID, _ policy: ExportPolicy) {
-        let out = outs[id] ?? PeerOut(policy: policy)
-        out.policy = policy
-        outs[id] = out
-        for family in policy.families.families { resend(family, to: id) }
-    }
-
-    /// Queues a whole family again (ROUTE-REFRESH, RFC 2918).
-    package mutating func resend(_ family: AddressFamily, to id: PeerID) {
-        guard let out = outs[id] else { return }
-        switch family {
-        case .ipv4: out.ipv4.markAll(in: &ipv4)
-        case .ipv6: out.ipv6.markAll(in: &ipv6)
-        }
-    }
-
-    /// The session is down: what the peer was told is void.
-    package mutating func stopExport(to id: PeerID) {
-        guard let out = outs.removeValue(forKey: id) else { return }
-        out.ipv4.removeAll(in: &ipv4, &context)
-        out.ipv6.removeAll(in: &ipv6, &context)
-    }
-
-    /// Prefixes queued for a peer and a family.
-    package func pendingCount(_ family: AddressFamily, for id: PeerID) -> Int {
-        guard let out = outs[id] else { return 0 }
-        return family == .ipv4 ? out.ipv4.pendingCount : out.ipv6.pendingCount
-    }
-
-    /// Packs messages for at most `limit` queued prefixes of a family.
-    package mutating func flush(_ family: AddressFamily, to id: PeerID, limit: Int, into packer: inout UpdatePacker) {
-        guard let out = outs[id] else { return }
-        switch family {
-        case .ipv4:
-            out.ipv4.flush(limit: limit, to: id, with: out.policy, rib: &ipv4, &context, into: &packer)
-        case .ipv6:
-            out.ipv6.flush(limit: limit, to: id, with: out.policy, rib: &ipv6, &context, into: &packer)
-        }
     }
 }

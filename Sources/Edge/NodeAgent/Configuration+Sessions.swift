@@ -22,6 +22,12 @@ extension Configuration.PeerSettings {
         var peer = SpeakerPeer(
             name: name, address: address, asNumber: asn, isExternal: !isInternal(bgp), importMode: imports,
             exportMode: exports, isClient: routeReflectorClient, allowOwnAS: allowOwnAS)
+        peer.pathSelection =
+            switch addPath.send {
+            case .best, nil: .best
+            case .all: .all
+            case .most(let count): .most(count)
+            }
         peer.role = role?.wire
         peer.localAS = localAS.map { settings in
             var override = LocalAS(settings.asn)
@@ -47,6 +53,8 @@ extension Configuration.PeerSettings {
             gracefulRestart: restart.enabled && keepsForwarding
                 ? .init(restartTime: UInt16(clamping: restart.restartTime.wholeSeconds)) : nil,
             hostName: hostName)
+        session.takesPathIDs = addPath.receive
+        session.sendsPathIDs = addPath.send != nil
         session.acceptsAnyExternalAS = isAnyExternal
         session.nodeAS = bgp.asn
         session.role = role?.wire

@@ -29,17 +29,31 @@ extension SessionDocument {
             timers: status.timerDocuments,
             families: settings.families.map { family in
                 let summary = summaries.first { $0.family == family }
-                return SessionFamilyDocument(
+                var document = SessionFamilyDocument(
                     family: "\(family)-unicast", negotiated: summary != nil, received: summary?.paths.received ?? 0,
                     accepted: summary?.paths.accepted ?? 0, rejected: summary?.paths.rejected ?? 0,
                     best: summary?.paths.best ?? 0, advertised: summary?.advertised ?? 0,
                     endOfRIBReceived: summary?.endOfRIBReceived ?? false, endOfRIBSent: summary?.endOfRIBSent ?? false,
                     stale: summary?.paths.stale ?? 0)
+                document.addPath = summary.flatMap(\.addPath)
+                return document
             },
             messagesReceived: .init(status.received), messagesSent: .init(status.sent),
             establishedCount: Int(clamping: status.establishedCount), dropCount: Int(clamping: status.flaps))
         lastNotification = status.lastNotification.map { SessionErrorDocument($0, at: now) }
         role = settings.role?.rawValue
+    }
+}
+
+extension FamilySummary {
+    /// In which direction path identifiers were negotiated (RFC 7911); nil: in none.
+    fileprivate var addPath: SessionFamilyDocument.AddPath? {
+        switch (receivesPathIDs, sendsPathIDs) {
+        case (true, true): .both
+        case (true, false): .receive
+        case (false, true): .send
+        case (false, false): nil
+        }
     }
 }
 
@@ -116,6 +130,7 @@ extension RouteDocument {
             largeCommunities: fields.largeCommunities.map(\.description),
             ageSeconds: Int(now - min(now, view.received)),
             state: state, reason: reason, stale: view.isStale)
+        pathID = view.pathID == 0 ? nil : view.pathID
         onlyToCustomer = fields.onlyToCustomer?.rawValue
     }
 }

@@ -14,6 +14,8 @@ actor SpeakerLoop: Loop {
 
     /// Prefixes in one turn, so that questions and sessions get theirs in between.
     private static let prefixesPerTurn = 4096
+    /// Prefixes in one turn of a pass over the whole table, most of which are only looked at.
+    private static let scannedPerTurn = 16384
 
     var speaker: Speaker
     private var outputs: [PeerID: Output] = [:]
@@ -201,12 +203,13 @@ actor SpeakerLoop: Loop {
 
     private func turn() {
         isTurnPosted = false
+        speaker.work(limit: Self.scannedPerTurn)
         let changes = speaker.takeChanges(limit: Self.prefixesPerTurn, describing: kernel != nil)
         if let kernel, !changes.isEmpty {
             let routes = held.pass(changes.map(fibChange))
             if !routes.isEmpty { kernel.post { $0.apply(routes) } }
         }
-        var isBusy = speaker.hasChanges
+        var isBusy = speaker.hasChanges || speaker.hasWork
         var waits: [Instant] = []
         for (id, output) in outputs where output.isWritable {
             if let wait = wait(for: id) {

@@ -1,6 +1,7 @@
 /// A row of the interop matrix: what two speakers do with each other.
 enum Feature: String, CaseIterable, Sendable {
-    case external, `internal`, password, hopLimit, ourRestart, theirRestart, theirRefresh, extendedMessages
+    case external, `internal`, password, hopLimit, ourRestart, theirRestart, theirRefresh, ourRefresh
+    case theirPaths, ourPaths, extendedMessages
     case largeCommunities, theirShutdown, ourShutdown, theirPrefixes, ourPrefixes
 
     /// What the row is about.
@@ -13,6 +14,9 @@ enum Feature: String, CaseIterable, Sendable {
         case .ourRestart: "Our restart (RFC 4724)"
         case .theirRestart: "Their restart (RFC 4724)"
         case .theirRefresh: "Route refresh, they ask (RFC 2918, 7313)"
+        case .ourRefresh: "Route refresh, we ask (RFC 2918, 7313)"
+        case .theirPaths: "Add-path, they send (RFC 7911)"
+        case .ourPaths: "Add-path, we send (RFC 7911)"
         case .extendedMessages: "Extended messages (RFC 8654)"
         case .largeCommunities: "Large communities (RFC 8092)"
         case .theirShutdown: "Their shutdown text (RFC 9003)"
@@ -32,6 +36,9 @@ enum Feature: String, CaseIterable, Sendable {
         case .ourRestart: "our agent is killed and comes back, and no packet between pods is lost"
         case .theirRestart: "their BGP daemon is killed and comes back, and no packet between pods is lost"
         case .theirRefresh: "they ask for our routes once more, get them, and the session stays"
+        case .ourRefresh: "martletctl reset --soft in brings their routes once more, and the session stays"
+        case .theirPaths: "two paths of a prefix arrive, of both families"
+        case .ourPaths: "two paths of a prefix reach them, of both families"
         case .extendedMessages: "both sides agree on messages of up to 65535 octets"
         case .largeCommunities: "those of one router are shown by us and arrive at a second router, of both families"
         case .theirShutdown: "martletctl shows the text of their shutdown"

@@ -61,6 +61,10 @@ enum Matrix {
             .lacks("GoBGP 3.10 never sends ROUTE-REFRESH: its `softresetin` reads its own Adj-RIB-In once more")
         ),
         (
+            .openbgpd, .ourRefresh,
+            .lacks("OpenBGPD 7.7 offers route refresh and refuses every request, BIRD's too: \"AID not negotiated\"")
+        ),
+        (
             .frr, .theirRestart,
             .test(
                 note: "FRR 8.4 itself takes IPv6 routes out of its kernel for some 50 ms when bgpd comes back: static "

@@ -55,8 +55,8 @@ final class MatrixRun: Sendable {
 
     private static let groups = [
         Group(features: SessionBench.features) { try SessionBench.run($0, $1) },
-        Group(features: [.largeCommunities]) { try TransitBench.run($0, $1) },
-        Group(features: [.ourRestart, .theirRestart]) { try RestartBench.run($0, $1) },
+        Group(features: TransitBench.features) { try TransitBench.run($0, $1) },
+        Group(features: RestartBench.features) { try RestartBench.run($0, $1) },
     ]
 
     private let lock = NSLock()

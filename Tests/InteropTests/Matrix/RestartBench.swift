@@ -4,6 +4,8 @@ import TestKit
 
 /// Two nodes with a pod each under one router, and streams between the pods while one speaker is away.
 struct RestartBench {
+    static let features: [Feature] = [.ourRestart, .theirRestart]
+
     private let rack: Rack
     private let kind: RouterKind
     private let tor: any Router

@@ -10,7 +10,7 @@ struct SessionBench {
     }
 
     static let features: [Feature] = Feature.allCases.filter {
-        ![.largeCommunities, .ourRestart, .theirRestart].contains($0)
+        !(TransitBench.features + RestartBench.features).contains($0)
     }
 
     private static let secret = "mellon-8472"
@@ -37,6 +37,7 @@ struct SessionBench {
             report.cell(.hopLimit) { try bench.waitEstablished(.hopLimit) }
             report.cell(.extendedMessages) { try bench.checkExtendedMessages() }
             report.cell(.theirRefresh) { try bench.checkTheirRefresh() }
+            report.cell(.ourRefresh) { try bench.checkOurRefresh() }
             report.cell(.theirPrefixes) { try bench.checkTheirPrefixes() }
             report.cell(.ourPrefixes) { try bench.checkOurPrefixes() }
             report.cell(.theirShutdown) { try bench.checkTheirShutdown() }
@@ -181,6 +182,26 @@ struct SessionBench {
             try more("messagesReceived", "routeRefresh") && more("messagesSent", "update")
         }
         try tor.waitAccepted(Set(Rack.podCIDRs(Place.plain.rawValue)), from: link(.plain).nodeIPv4)
+        try checkUndisturbed(since: before)
+    }
+
+    private func checkOurRefresh() throws {
+        try waitEstablished(.plain)
+        let before = try session(.plain)
+        let finished = try node(.plain).ctl("reset", "tor", "--soft", "in")
+        try check(finished.succeeded, "martletctl reset: \(finished)")
+        func more(_ key: String, _ kind: String) throws -> Bool {
+            try (session(.plain)[key][kind].int ?? 0) > (before[key][kind].int ?? 0)
+        }
+        try eventually("the request is sent, and answered", last: { node(.plain).logTail + tor.logTail }) {
+            try more("messagesSent", "routeRefresh") && more("messagesReceived", "update")
+        }
+        try check(
+            node(.plain).namespace.prefixes(protocolID: 179).isSuperset(of: [remote4, remote6]), "routes are gone")
+        try checkUndisturbed(since: before)
+    }
+
+    private func checkUndisturbed(since before: JSONValue) throws {
         let after = try session(.plain)
         try check(after["state"] == "established" && after["dropCount"] == before["dropCount"], "the session ended")
     }

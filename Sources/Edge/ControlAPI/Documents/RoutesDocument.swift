@@ -54,6 +54,8 @@ package struct RouteDocument: Codable, Sendable, Equatable {
     package var reason: String
     /// Kept from before the peer restarted (RFC 4724).
     package var stale: Bool = false
+    /// Path identifier (RFC 7911): the peer's, or of an advertised path ours; absent without add-path.
+    package var pathID: UInt32?
 
     /// Communities of all sorts, and the mark of RFC 9234, as a person reads them.
     package var marks: [String] {

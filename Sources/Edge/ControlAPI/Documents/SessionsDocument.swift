@@ -176,6 +176,16 @@ package struct SessionFamilyDocument: Codable, Sendable, Equatable {
     /// Prefixes kept from before the peer restarted.
     package var stale: Int = 0
 
+    /// Where a prefix may have several paths (RFC 7911), as this node sees it.
+    package enum AddPath: String, Codable, Sendable, CaseIterable {
+        case receive
+        case send
+        case both
+    }
+
+    /// What was negotiated; absent: one path in both directions.
+    package var addPath: AddPath?
+
     package init(
         family: String, negotiated: Bool, received: Int = 0, accepted: Int = 0, rejected: Int = 0, best: Int = 0,
         advertised: Int = 0, endOfRIBReceived: Bool = false, endOfRIBSent: Bool = false, stale: Int = 0

@@ -172,11 +172,12 @@ extension Render {
 
     private static func families(_ session: SessionDocument) -> String {
         guard !session.families.isEmpty else { return "" }
+        let hasAddPath = session.families.contains { $0.addPath != nil }
         var table = TextTable(
             [
                 .left("FAMILY"), .left("NEGOTIATED"), .right("RECEIVED"), .right("ACCEPTED"), .right("REJECTED"),
                 .right("BEST"), .right("ADVERTISED"), .right("STALE"), .left("END-OF-RIB"),
-            ], indent: "  ")
+            ] + (hasAddPath ? [.left("ADD-PATH")] : []), indent: "  ")
         for family in session.families {
             let markers = [family.endOfRIBReceived ? "received" : nil, family.endOfRIBSent ? "sent" : nil]
             let numbers = [
@@ -184,7 +185,8 @@ extension Render {
             ]
             let end = markers.compactMap { $0 }.joined(separator: ", ")
             let name = [short(family.family), family.negotiated ? "yes" : "no"]
-            table.add(name + numbers.map { String($0) } + [end.isEmpty ? "none" : end])
+            let addPath = hasAddPath ? [family.addPath?.rawValue ?? "no"] : []
+            table.add(name + numbers.map { String($0) } + [end.isEmpty ? "none" : end] + addPath)
         }
         return table.text
     }

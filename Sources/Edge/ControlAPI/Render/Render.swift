@@ -5,9 +5,13 @@ package enum Render {
         guard !document.routes.isEmpty else { return document.total == 0 ? "No routes.\n" : "" }
         var columns: [TextTable.Column] = [.left("PREFIX"), .left("NEXT HOP"), .left("PEER"), .left("AS PATH")]
         if wide { columns += [.left("ORIGIN"), .right("LOCAL PREF"), .right("MED"), .left("COMMUNITIES")] }
+        // Nobody sees the column who has no add-path.
+        let hasPathIDs = document.routes.contains { $0.pathID != nil }
+        if hasPathIDs { columns.insert(.right("PATH ID"), at: 1) }
         var table = TextTable(columns + [.right("AGE"), .left("STATE"), .left("REASON")])
         for route in document.routes {
             var cells = [route.prefix, route.nextHop, route.peer, route.asPath]
+            if hasPathIDs { cells.insert(route.pathID.map { String($0) } ?? "", at: 1) }
             if wide {
                 let communities = route.marks
                 cells += [

@@ -78,6 +78,7 @@ extension Configuration {
             "allowOwnAS", "how often our own AS may stand in the path of a route, 0 to 10",
             ConfigurationValue.integer(UInt8(0)...10))
         peer.allowOwnAS = ownAS?.value ?? 0
+        readAddPath(&section, into: &peer)
         checkPolicies(peer, importPolicy?.mark, exportPolicy?.mark, context, section.problems)
         let isExternal = peer.isAnyExternal || peer.asn != placeholder && peer.asn != context.asn
         if let client, client.value, context.asn != nil, isExternal {

@@ -121,6 +121,8 @@ package struct Configuration: Sendable, Equatable {
         package var prefixLimit: PrefixLimit?
         /// How often our own AS may stand in a path (0: AS loop), for racks whose nodes share one AS number.
         package var allowOwnAS: UInt8 = 0
+        /// Several paths of one prefix (RFC 7911).
+        package var addPath = AddPathSettings()
 
         /// The hold time that we propose to this peer.
         package func holdTime(_ bgp: BGPSettings) -> Duration { holdTime ?? bgp.holdTime }
