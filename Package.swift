@@ -66,6 +66,7 @@ let package = Package(
         core("RIB", ["BGPWire", "NetTypes"]),
         core("BGPSpeaker", ["BGPSession", "RIB", "BGPWire", "NetTypes"]),
         core("FIB", ["NetTypes"]),
+        core("NeighborDiscovery", ["NetTypes"]),
         core("PodWiring", ["NetTypes"]),
         core("IPAM", ["NetTypes"]),
 
@@ -81,8 +82,8 @@ let package = Package(
         edge(
             "NodeAgent",
             [
-                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NetTypes", "PodWiring", "DispatchIO", "Netlink",
-                "ControlAPI", "CYAML", "CLinux", logging,
+                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NeighborDiscovery", "NetTypes", "PodWiring",
+                "DispatchIO", "Netlink", "ControlAPI", "CYAML", "CLinux", logging,
             ]),
 
         // Tools
@@ -99,6 +100,7 @@ let package = Package(
         tests("BGPSpeakerTests", ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "NetTypes"]),
         tests("DispatchIOTests", ["DispatchIO", "NetTypes"]),
         tests("FIBTests", ["FIB", "NetTypes"]),
+        tests("NeighborDiscoveryTests", ["NeighborDiscovery", "NetTypes"]),
         tests("PodWiringTests", ["PodWiring", "NetTypes"]),
         tests("IPAMTests", ["IPAM", "NetTypes"]),
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
@@ -107,12 +109,13 @@ let package = Package(
         tests("PodNetworkTests", ["PodNetwork", "CNIPlugin", "NetTypes", "TestKit"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
         .testTarget(
-            name: "ControlAPITests", dependencies: ["AgentClient", "ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
+            name: "ControlAPITests",
+            dependencies: ["AgentClient", "ControlAPI", "martletctl", "DispatchIO", "NetTypes", "TestKit"],
             path: "Tests/ControlAPITests", exclude: ["Golden"], swiftSettings: settings),
         tests(
             "NodeAgentTests",
             [
-                "NodeAgent", "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "PodWiring", "DispatchIO", "NetTypes",
+                "NodeAgent", "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "PodWiring", "DispatchIO", "NetTypes",
                 "CLinux", "TestKit", logging,
             ]),
         tests("TidyTests", ["TestKit"]),
@@ -122,14 +125,17 @@ let package = Package(
         tests("FuzzTests", ["FuzzTargets", "TestKit"]),
         .target(
             name: "FuzzTargets",
-            dependencies: ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "CNIPlugin", "NetTypes", "NodeAgent"],
+            dependencies: [
+                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "CNIPlugin", "NeighborDiscovery", "NetTypes", "NodeAgent",
+            ],
             path: "Fuzz/Targets", swiftSettings: settings),
 
         // What the tests share: files of fixtures and processes (TestKit), racks of network namespaces (Lab); the demo
         // is a rack.
         .target(name: "TestKit", dependencies: ["NetTypes", "CLinux"], path: "Tests/TestKit", swiftSettings: settings),
         .target(
-            name: "Lab", dependencies: ["TestKit", "BGPWire", "NetTypes", "CLinux"], path: "Tests/Lab", swiftSettings: settings),
+            name: "Lab", dependencies: ["TestKit", "BGPWire", "NetTypes", "CLinux"], path: "Tests/Lab",
+            swiftSettings: settings),
         .executableTarget(
             name: "demo", dependencies: ["Lab", "TestKit", "NetTypes"], path: "Tests/Demo", swiftSettings: settings),
     ]

@@ -12,6 +12,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case open
     /// What happens to a speaker with two peers: connections, messages good and bad, timers, changes of its own.
     case session
+    /// What routers on a link send to find each other, and when.
+    case discovery
     /// A CNI plugin's standard input, and the result of an earlier plugin in it.
     case cni
     /// The agent's configuration.
@@ -23,6 +25,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .update: fuzzUpdate(bytes)
         case .open: fuzzOpen(bytes)
         case .session: fuzzSession(bytes)
+        case .discovery: fuzzDiscovery(bytes)
         case .cni: fuzzCNI(bytes)
         case .configuration: fuzzConfiguration(bytes)
         }

@@ -16,6 +16,7 @@ extension PeerConfiguration {
             connectRetryTime: .seconds(Int64(input.byte() & 7)),
             gracefulRestart: choice & 32 == 0 ? .init(restartTime: input.short()) : nil,
             hostName: choice & 64 == 0 ? nil : "node.example.net")
+        extendedNextHop = choice & 128 != 0
     }
 }
 
@@ -56,6 +57,7 @@ private func checkAgreement(_ left: PeerConfiguration, _ right: PeerConfiguratio
     guard let up, let down else { return }
     mustHold(up.families == down.families && up.holdTime == down.holdTime, "they disagree")
     mustHold(up.fourOctetAS == down.fourOctetAS && up.extendedMessages == down.extendedMessages, "they disagree")
+    mustHold(up.extendedNextHop == down.extendedNextHop, "they disagree on next hops")
     mustHold(up.gracefulRestart == down.gracefulRestart, "they disagree on graceful restart")
     mustHold(up.gracefulNotification == down.gracefulNotification, "they disagree on the N bit")
     mustHold(up.enhancedRouteRefresh == down.enhancedRouteRefresh, "they disagree on refresh")

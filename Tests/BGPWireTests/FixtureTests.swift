@@ -7,12 +7,14 @@ import Testing
 struct Transcript {
     var messages: [Message] = []
     var lines: [String] = []
-    /// The stream ended with an error, which nobody would encode.
-    var isMalformed = false
+    /// What ended the stream: nobody would encode it.
+    var error: NotificationMessage?
+    var isMalformed: Bool { error != nil }
 
     /// Feeds `bytes` in pieces of `size` octets.
     init(_ bytes: [UInt8], chunk size: Int = .max, in context: DecodeContext) {
-        var framer = Framer(maximumLength: context.maximumLength)
+        var framer = Framer()
+        framer.adopt(context)
         var rest = bytes[...]
         repeat {
             let piece = rest.prefix(size)
@@ -31,7 +33,7 @@ struct Transcript {
             }
             return true
         } catch {
-            isMalformed = true
+            self.error = error
             lines.append("error \(error.code).\(error.subcode) \(error)")
             return false
         }
@@ -47,7 +49,8 @@ extension DecodeContext {
             fourOctetAS: !words.contains("two-octet-as"),
             families: words.contains("ipv4-only") ? .ipv4 : words.contains("ipv6-only") ? .ipv6 : .all,
             isExternal: !words.contains("internal"),
-            maximumLength: words.contains("extended-messages") ? 65535 : 4096)
+            maximumLength: words.contains("extended-messages") ? 65535 : 4096,
+            enhancedRouteRefresh: words.contains("enhanced-refresh"))
         if words.contains("add-path") { pathIDs = .all }
     }
 }
@@ -95,6 +98,42 @@ extension DecodeContext {
             let context = DecodeContext(fixture)
             let text = Transcript(fixture.bytes, chunk: size, in: context).text
             #expect(text == Transcript(fixture.bytes, in: context).text, "\(fixture)")
+        }
+    }
+
+    /// The messages of a stream in these pieces, each as a hash of its beginning: what one means depends on nothing else.
+    private func steps(_ pieces: [ArraySlice<UInt8>], in context: DecodeContext) -> [Int] {
+        var framer = Framer()
+        framer.adopt(context)
+        var found: [Int] = []
+        for piece in pieces {
+            framer.append(piece)
+            reading: while true {
+                switch framer.next() {
+                case .needMore: break reading
+                case .message(let type, let body):
+                    var hasher = Hasher()
+                    hasher.combine(type)
+                    hasher.combine(body.count)
+                    // Its beginning tells it from every other place in the buffer.
+                    hasher.combine(framer.message(body, limit: 80))
+                    found.append(hasher.finalize())
+                case .malformed(let error): return found + [error.hashValue]
+                }
+            }
+        }
+        return found
+    }
+
+    @Test func `a cut at any place changes nothing`() throws {
+        for fixture in try Self.fixtures.get() {
+            let context = DecodeContext(fixture)
+            let whole = steps([fixture.bytes[...]], in: context)
+            for place in fixture.bytes.indices {
+                let parts = [fixture.bytes[..<place], fixture.bytes[place...]]
+                #expect(steps(parts, in: context) == whole, "\(fixture) cut at \(place)")
+            }
+            #expect(steps(fixture.bytes.indices.map { fixture.bytes[$0...$0] }, in: context) == whole, "\(fixture)")
         }
     }
 }

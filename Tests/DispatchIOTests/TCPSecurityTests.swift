@@ -36,6 +36,15 @@ final class Server: @unchecked Sendable {
 
     func require(_ key: TCPKey?) throws { try queue.sync { try listener.setKey(key, for: address.address) } }
 
+    func require(_ key: TCPKey?, of peers: Prefix) throws {
+        try queue.sync { try listener.setKey(key, for: peers) }
+    }
+
+    func require(_ secret: TCPSecret) throws {
+        let peers = Prefix(host: address.address)
+        try queue.sync { try listener.setSecret(secret, for: peers, replacing: []) }
+    }
+
     func require(hopLimit: UInt8) throws { try queue.sync { try listener.setMinimumHopLimit(hopLimit) } }
 
     /// The next connection.
@@ -108,7 +117,37 @@ final class KeyFile {
         #expect(!isUp(fd, within: 0), sourceLocation: sourceLocation)
     }
 
+    // MARK: interfaces
+
+    @Test func `a connection that is bound to an interface leaves by no other`() throws {
+        let server = try Server(.ipv4)
+        var options = TCPOptions()
+        options.interface = "lo"
+        expectUp(try connect(server, options))
+        options.interface = "nowhere"
+        #expect(throws: SystemError("bind to interface nowhere", code: ENODEV)) { try connect(server, options) }
+    }
+
     // MARK: passwords
+
+    /// The address of the peer and its neighbours.
+    private func range(_ family: ListenerFamily, length: Int) throws -> Prefix {
+        try #require(Prefix(family.peer, length: length))
+    }
+
+    @Test(arguments: ListenerFamily.allCases)
+    func `a password may be a whole prefix's, and a longer one goes first`(family: ListenerFamily) throws {
+        let server = try Server(family)
+        try server.require(try KeyFile.key("swordfish"), of: try range(family, length: 16))
+        expectUp(try connect(server, key: try KeyFile.key("swordfish")))
+        try expectDropped(\.missingSignature) { try connect(server) }
+        try server.require(try KeyFile.key("sesame"), of: try range(family, length: 24))
+        expectUp(try connect(server, key: try KeyFile.key("sesame")))
+        try expectDropped(\.wrongSignature) { try connect(server, key: try KeyFile.key("swordfish")) }
+        try server.require(nil, of: try range(family, length: 24))
+        try server.require(nil, of: try range(family, length: 16))
+        expectUp(try connect(server))
+    }
 
     @Test(arguments: ListenerFamily.allCases)
     func `only who has the listener's password is heard`(family: ListenerFamily) throws {

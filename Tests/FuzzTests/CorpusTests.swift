@@ -38,7 +38,7 @@ import Testing
         case .update:
             return fixtures.flatMap { fixture in contexts.map { $0 + fixture.bytes.dropFirst(19) } }
         case .open: return fixtures.map { negotiation + $0.bytes.dropFirst(19) }
-        case .session, .cni, .configuration: return []
+        case .session, .discovery, .cni, .configuration: return []
         }
     }
 

@@ -22,9 +22,10 @@ extension Interop {
                 var flaps = 0
                 var next = Date()
                 while Date() < end {
-                    // Ten in ten milliseconds: each prefix goes and comes back five times a second.
-                    let octets = (0..<5).map { prefixes[(flaps / 2 + $0) % prefixes.count] }.flatMap {
-                        scene.announcement([$0]) + RawSpeaker.withdrawal([$0])
+                    // Ten in ten milliseconds: prefixes come in one turn, one by one, and go in the next.
+                    let turn = (0..<10).map { prefixes[(flaps / 20 * 10 + $0) % prefixes.count] }
+                    let octets = turn.flatMap {
+                        flaps % 20 == 0 ? scene.announcement([$0]) : RawSpeaker.withdrawal([$0])
                     }
                     #expect(rogue.send(octets, notBefore: next))
                     flaps += 10

@@ -73,7 +73,8 @@ package final class BIRDRouter: Router, @unchecked Sendable {
             if neighbor.passive { text += "  passive on;\n" }
             if own.reflects, neighbor.asn == own.asn { text += "  rr client;\n" }
             for family in neighbor.families {
-                let hop = neighbor.asn == own.asn ? "next hop self; " : ""
+                var hop = neighbor.asn == own.asn ? "next hop self; " : ""
+                if family == "ipv4", neighbor.extendsNextHop { hop += "extended next hop on; " }
                 text += "  \(family) { import all; \(hop)\(channel(of: neighbor)) };\n"
             }
             text += "}\n"

@@ -5,6 +5,7 @@ extension FRRRouter {
     static func options(of neighbor: Neighbor) -> [String] {
         var lines: [String] = []
         if let password = neighbor.password { lines.append("password \(password)") }
+        if neighbor.extendsNextHop { lines.append("capability extended-nexthop") }
         if neighbor.ttlSecurity { lines.append("ttl-security hops 1") }
         return lines
     }

@@ -67,8 +67,9 @@ package final class FRRRouter: Router {
         ]
         if own.keepsForwarding { lines += [" bgp graceful-restart", " bgp graceful-restart preserve-fw-state"] }
         for neighbor in own.neighbors {
+            let kind = neighbor.isUnnumbered ? "interface remote-as" : "remote-as"
             lines += [
-                " neighbor \(neighbor.address) remote-as \(neighbor.asn)",
+                " neighbor \(neighbor.address) \(kind) \(neighbor.isUnnumbered ? "external" : "\(neighbor.asn)")",
                 " neighbor \(neighbor.address) description \(neighbor.name)",
                 " neighbor \(neighbor.address) timers \(own.holdTime / 3) \(own.holdTime)",
                 " neighbor \(neighbor.address) timers connect 1",

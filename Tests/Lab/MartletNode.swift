@@ -10,6 +10,8 @@ package struct MartletPeer: Sendable {
     package var asnText: String?
     package var passive = false
     package var port: UInt16 = 179
+    /// In place of the address: `interface: eth0`, `defaultGateway: true`. Then `address` is what tests call the peer.
+    package var location: String?
     /// cluster, all, none.
     package var imports: String?
     /// own, all, none.
@@ -22,7 +24,8 @@ package struct MartletPeer: Sendable {
     }
 
     fileprivate var yaml: String {
-        var text = "    - {name: \(name), address: \"\(address)\", asn: \(asnText ?? "\(asn)"), passive: \(passive)"
+        let place = location ?? "address: \"\(address)\""
+        var text = "    - {name: \(name), \(place), asn: \(asnText ?? "\(asn)"), passive: \(passive)"
         text += ", port: \(port)"
         if let imports { text += ", import: \(imports)" }
         if let exports { text += ", export: \(exports)" }
@@ -151,9 +154,10 @@ package final class MartletNode: Speaker, @unchecked Sendable {
         return try JSONValue(parsing: finished.output)
     }
 
-    /// The session with a peer, as `/v1/sessions` has it.
+    /// The session with a peer, by address or name, as `/v1/sessions` has it.
     package func session(_ address: String) throws -> JSONValue {
-        try json("sessions")["sessions"].array.first { $0["address"].string == address } ?? .null
+        let sessions = try json("sessions")["sessions"].array
+        return sessions.first { [$0["address"].string, $0["peer"].string].contains(address) } ?? .null
     }
 
     package func state(of neighbor: String) throws -> String {
@@ -162,7 +166,7 @@ package final class MartletNode: Speaker, @unchecked Sendable {
     }
 
     private func peerName(_ neighbor: String) throws -> String {
-        guard let peer = configuration.peers.first(where: { $0.address == neighbor }) else {
+        guard let peer = configuration.peers.first(where: { $0.address == neighbor || $0.name == neighbor }) else {
             throw LabError("no peer \(neighbor)")
         }
         return peer.name

@@ -25,6 +25,11 @@ package final class Namespace: Sendable {
             for key in ["ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv6/conf/default/forwarding"] {
                 settings[key] = "1"
             }
+            // A router keeps its addresses when its link goes down: a session that comes back before them has no IPv6
+            // next hop, and FRR then announces none for as long as it lives.
+            for key in ["ipv6/conf/all/keep_addr_on_down", "ipv6/conf/default/keep_addr_on_down"] {
+                settings[key] = "1"
+            }
             // Both uplinks carry flows: hash over ports too, so that ECMP is seen by many flows of one pair.
             for family in ["ipv4", "ipv6"] { settings["\(family)/fib_multipath_hash_policy"] = "1" }
             // The lab counts ICMP errors; the kernel's limit of one per second and target would make that slow.

@@ -42,19 +42,22 @@ package final class Rack: Sendable {
     private let token: Cleanup.Token
 
     /// Builds namespaces, links and addresses. Nothing routes yet.
-    package init(tors: Int = 1, nodes: Int = 2, name: LabName = LabName()) throws {
+    /// `numbered` false: the links have link-local addresses only.
+    package init(tors: Int = 1, nodes: Int = 2, numbered: Bool = true, name: LabName = LabName()) throws {
         LabName.sweep()
         self.name = name
         try makeDirectory(name.directory)
         token = Cleanup.shared.add { try? FileManager.default.removeItem(atPath: name.directory) }
         self.tors = try (0..<tors).map { try Namespace(name, tors == 1 ? "tor" : "tor-\($0 + 1)", forwards: true) }
         self.nodes = try (0..<nodes).map { try Namespace(name, Self.nodeName($0), forwards: true) }
-        for tor in 0..<tors { for node in 0..<nodes { try connect(tor, node) } }
+        for tor in 0..<tors { for node in 0..<nodes { try connect(tor, node, numbered) } }
     }
 
     /// Builds a rack, calls `body`, and takes it away however `body` ends.
-    package static func use<Value>(tors: Int = 1, nodes: Int = 2, _ body: (Rack) throws -> Value) throws -> Value {
-        let rack = try Rack(tors: tors, nodes: nodes)
+    package static func use<Value>(
+        tors: Int = 1, nodes: Int = 2, numbered: Bool = true, _ body: (Rack) throws -> Value
+    ) throws -> Value {
+        let rack = try Rack(tors: tors, nodes: nodes, numbered: numbered)
         defer { rack.remove() }
         return try body(rack)
     }
@@ -71,7 +74,7 @@ package final class Rack: Sendable {
     /// A directory for one member of the rack.
     package func directory(_ role: String) -> String { "\(name.directory)/\(role)" }
 
-    private func connect(_ tor: Int, _ node: Int) throws {
+    private func connect(_ tor: Int, _ node: Int, _ numbered: Bool) throws {
         let link = link(tor: tor, node: node)
         let (router, host) = (tors[tor].name, nodes[node].name)
         try must(
@@ -84,8 +87,10 @@ package final class Rack: Sendable {
             (host, link.nodeInterface, link.nodeIPv4, link.nodeIPv6),
         ]
         for (namespace, interface, ipv4, ipv6) in ends {
-            try must(["ip", "-n", namespace, "address", "add", "\(ipv4)/31", "dev", interface])
-            try must(["ip", "-n", namespace, "address", "add", "\(ipv6)/64", "dev", interface, "nodad"])
+            if numbered {
+                try must(["ip", "-n", namespace, "address", "add", "\(ipv4)/31", "dev", interface])
+                try must(["ip", "-n", namespace, "address", "add", "\(ipv6)/64", "dev", interface, "nodad"])
+            }
             try must(["ip", "-n", namespace, "link", "set", interface, "up"])
         }
     }

@@ -1,6 +1,7 @@
 import BGPWire
 import CLinux
 import Foundation
+import Glibc
 import NetTypes
 import TestKit
 

@@ -7,6 +7,10 @@ package struct Neighbor: Sendable {
     package var name: String
     package var address: String
     package var asn: UInt32
+    /// `address` is the name of an interface, and the neighbour is found there (FRR only).
+    package var isUnnumbered = false
+    /// IPv4 may have IPv6 next hops (RFC 8950), where the router has to be told.
+    package var extendsNextHop = false
     /// Wait for the neighbour to open the connection.
     package var passive = false
     package var families: [String] = ["ipv4", "ipv6"]

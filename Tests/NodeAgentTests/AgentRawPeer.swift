@@ -11,7 +11,8 @@ final class RawPeer {
 
     init(from local: IPAddress, to remote: SocketAddress) throws {
         fd = try check("socket") { socket(remote.domain, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0) }
-        var time = timeval(tv_sec: 10, tv_usec: 0)
+        // Longer than a busy machine takes for anything; what ends earlier ends by itself.
+        var time = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
         let own = SocketAddress(local, port: 0)
         _ = try check("bind") { own.withSockaddr { bind(fd, $0, $1) } }

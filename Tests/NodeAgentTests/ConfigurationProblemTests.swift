@@ -182,12 +182,6 @@ struct ConfigurationProblemTests {
                 + "read, and its path as passwordFile",
             "f:2:48: bgp.peers[0].bfd is not supported yet; remove it: a dead peer is found by the hold time only"),
         ProblemRow(
-            "{interface: eth0, asn: 2}",
-            "f:2:2: bgp.peers[0].interface is not supported yet; remove it and write the peer's address"),
-        ProblemRow(
-            "{defaultGateway: true, asn: 2}",
-            "f:2:2: bgp.peers[0].defaultGateway is not supported yet; remove it and write the peer's address"),
-        ProblemRow(
             "{address: 192.0.2.1, asn: 2, pasive: true}",
             "f:2:30: unknown key \"pasive\" in bgp.peers[0]; did you mean \"passive\"?"),
         ProblemRow(
@@ -199,7 +193,7 @@ struct ConfigurationProblemTests {
             "f:2:40: bgp.peers[0].families is empty; write ipv4-unicast or ipv6-unicast, or remove it for both"),
         ProblemRow(
             "{address: 'fe80::1', asn: 2}",
-            "f:2:11: fe80::1 is link-local, and peers on an interface are not supported yet; write a global address"),
+            "f:2:11: fe80::1 is link-local; write the interface that it is on as interface, too"),
         ProblemRow(
             "{address: 224.0.0.1, asn: 2}",
             "f:2:11: bgp.peers[0].address is \"224.0.0.1\"; write a unicast IPv4 or IPv6 address"),

@@ -35,6 +35,14 @@ struct TransportConfigurationTests {
         #expect(options.hopLimit == hopLimit && options.minimumHopLimit == minimum)
     }
 
+    @Test func `keys of TCP-AO are read with their algorithm, and stand in for a password`() throws {
+        let plain = try #require(Self.load(", tcpAO: {keyFile: /a}").peer)
+        #expect(plain.secret == TCPSecret.Source(file: "/a", algorithm: .hmacSHA1))
+        let other = try #require(Self.load(", tcpAO: {keyFile: /a, algorithm: aes-128-cmac-96}").peer)
+        #expect(other.secret == TCPSecret.Source(file: "/a", algorithm: .aesCMAC))
+        #expect(Self.load(", passwordFile: /k").peer?.secret == TCPSecret.Source(file: "/k"))
+    }
+
     @Test func `unacknowledged octets end the connection when the hold time does`() throws {
         #expect(try Self.options("").userTimeout == .seconds(90))
         #expect(try Self.options(", holdTime: 9s").userTimeout == .seconds(9))
@@ -51,6 +59,15 @@ struct TransportConfigurationTests {
             ", multihop: 2, ttlSecurity: true",
             "f:2:40: multihop and ttlSecurity exclude each other; write the number of hops as ttlSecurity, and remove"
                 + " multihop"
+        ),
+        (
+            ", passwordFile: /k, tcpAO: {keyFile: /a}",
+            "f:2:55: passwordFile and tcpAO exclude each other; remove one of them"
+        ),
+        (", tcpAO: {}", "f:2:37: bgp.peers[0].tcpAO.keyFile is missing; write an absolute path"),
+        (
+            ", tcpAO: {keyFile: /a, algorithm: md5}",
+            "f:2:62: bgp.peers[0].tcpAO.algorithm is \"md5\"; write hmac-sha-1-96, aes-128-cmac-96 or hmac-sha-256-96"
         ),
         (", passwordFile: key", "f:2:44: bgp.peers[0].passwordFile is \"key\"; write an absolute path"),
     ])

@@ -78,6 +78,16 @@ import Testing
         #expect(verdict(.path([65001, 64602])) == .none)
     }
 
+    @Test func `a set in the path is rejected, whoever sends it`() {
+        for kind: UInt8 in [1, 4] {
+            let set = AttributeFields.path([]) {
+                $0.asPath = ASPath([.init(kind: 2, numbers: [asn(65001)]), .init(kind: kind, numbers: [asn(7)])])
+            }
+            #expect(verdict(set) == .asSet)
+            #expect(verdict(set, from: .internal_()) == .asSet)
+        }
+    }
+
     @Test func `an external path begins with the peer's AS`() {
         #expect(verdict(.path([65002])) == .firstASMismatch)
         #expect(verdict(.path([])) == .firstASMismatch)

@@ -129,6 +129,10 @@ struct RIBModel {
         if export.isExternal || best.peer == .local {
             guard let ownHop else { return nil }
             hop = ownHop
+        } else if hop.family == .ipv6, hop.isLinkLocal || prefix.family == .ipv4 {
+            // Nothing that this peer could use: a link-local address of another link, IPv6 for IPv4.
+            guard let ownHop else { return nil }
+            hop = ownHop
         }
         if export.isExternal {
             let rest = fields.asPath.segments.first?.numbers ?? []

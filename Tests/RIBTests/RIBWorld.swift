@@ -224,8 +224,17 @@ struct RIBWorld: ~Copyable {
         for change in changes {
             let outcome = known[change.prefix, default: .init()]
             #expect(change.best?.peer == outcome.best?.peer, "seed \(seed) \(change)")
-            let hops = outcome.equal.filter { $0.peer != .local }.map(\.attributes.nextHop)
-            #expect(change.best?.nextHops.map(\.address) ?? [] == Set(hops).sorted(), "seed \(seed) \(change)")
+            // A link-local address is another neighbour on each peer's link.
+            let hops = outcome.equal.filter { $0.peer != .local }.map { path in
+                let hop = path.attributes.nextHop
+                return "\(hop)" + (hop.isLinkLocal ? "%\(path.peer.rawValue)" : "")
+            }
+            let found = (change.best?.nextHops ?? []).map { hop in
+                "\(hop.address)" + (hop.address.isLinkLocal ? "%\(hop.peer.rawValue)" : "")
+            }
+            #expect(found.count == Set(found).count && Set(found) == Set(hops), "seed \(seed) \(change)")
+            let order = (change.best?.nextHops ?? []).map { ($0.address, $0.peer.rawValue) }
+            #expect(zip(order, order.dropFirst()).allSatisfy { $0 < $1 }, "seed \(seed) \(change)")
         }
     }
 

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Records what real BGP speakers send, as fixtures below bgp-fixtures/captures/. Needs root and the speakers of Debian 12.
 
-  capture.py [bird|frr|gobgp|openbgpd ...]
+  capture.py [bird|frr|gobgp|openbgpd|exabgp|bird-rich|frr-rich|gobgp-rich ...]
   capture.py --martletd PATH [bird|frr|gobgp|openbgpd ...]
+  capture.py --unnumbered PATH
 
 Each speaker runs in a network namespace of its own (named after this process) and meets a peer that only says OPEN and
-KEEPALIVE. It announces one prefix per family, and is then shut down by its own command line tool. With --martletd the
-peer is our own speaker, and both directions of the session are recorded (tcpdump).
+KEEPALIVE. It announces one prefix per family (the rich ones with all capabilities and attributes that the speaker can
+be made to send), and is then shut down by its own command line tool. With --martletd the
+peer is our own speaker, and both directions of the session are recorded (tcpdump). With --unnumbered the link between
+FRR and our speaker has link-local addresses only: IPv4 goes over IPv6 next hops (RFC 8950).
 """
 import ctypes, datetime, os, re, shutil, socket, struct, subprocess, sys, tempfile, time
 
@@ -134,6 +137,93 @@ match to any set nexthop fd99::1
             ["bgpctl", "-s", f"{d}/ctl", "neighbor", PEER, "down", TEXT], f"openbgpd-{version}")
 
 
+def exabgp(d):
+    """Says whatever it is told, so it is rich always."""
+    route = "route {} next-hop {} {};"
+    common = ("origin egp as-path [65000 65010 4200000000] med 7 community [65000:100 no-export] "
+              "extended-community [target:65000:100 origin:65000:7] large-community [65000:1:2] atomic-aggregate "
+              "aggregator (65000:10.99.0.1)")
+    routes = [route.format(V4, SPEAKER, common), route.format("10.244.3.0/24", SPEAKER, "as-path [65000 ( 65020 65021 )]"),
+              route.format("10.244.4.0/24", SPEAKER, "aigp 10 attribute [0x23 0xc0 0x0000fde8]"),
+              route.format("10.244.5.0/24", SPEAKER, "attribute [0xfe 0xc0 0x0102030405060708]"),
+              route.format(V6, "fd99::1", common)]
+    write(f"{d}/c", f'''neighbor {PEER} {{
+  router-id {SPEAKER};
+  local-address {SPEAKER};
+  local-as {SPEAKER_AS};
+  peer-as {PEER_AS};
+  hold-time 90;
+  passive true;
+  host-name tor-a;
+  domain-name example.net;
+  family {{ ipv4 unicast; ipv6 unicast; }}
+  capability {{ asn4 enable; route-refresh enable; graceful-restart 120; add-path send/receive; operational enable;
+    extended-message enable; nexthop enable; }}
+  nexthop {{ ipv4 unicast ipv6; }}
+  static {{ {" ".join(routes)} }}
+}}
+''')
+    version = re.search(r"ExaBGP : ([\d.]+)", run("exabgp", "--version")).group(1)
+    settings = [f"exabgp.tcp.bind={SPEAKER}", "exabgp.tcp.port=179", "exabgp.daemon.user=root", "exabgp.api.cli=false",
+                f"exabgp.daemon.pid={d}/pid", "exabgp.daemon.drop=false"]
+    return ([inside("env", *settings, "exabgp", f"{d}/c")], [], ["sh", "-c", f"kill $(cat {d}/pid)"], f"exabgp-{version}")
+
+
+def rich(plain, change):
+    """A speaker whose configuration says more."""
+    def prepared(d):
+        start, add, stop, version = plain(d)
+        add = change(d, add) or add
+        return start, add, stop, version + "-rich"
+    return prepared
+
+
+def replace(path, *pairs):
+    text = open(path).read()
+    for old, new in pairs:
+        if old not in text: raise RuntimeError(f"{path}: no {old}")
+        text = text.replace(old, new)
+    write(path, text)
+
+
+def bird_more(d, add):
+    more = '''filter { bgp_community.add((65000,100)); bgp_ext_community.add((rt,65000,100)); bgp_large_community.add((65000,1,2));
+    bgp_med = 7; bgp_origin = ORIGIN_INCOMPLETE; bgp_path.prepend(4200000000); accept; }'''
+    replace(f"{d}/c", ("graceful restart yes;", "graceful restart yes; long lived graceful restart yes; enable extended messages yes;\n  local role provider; advertise hostname yes;"),
+            ("export all; next hop self;", f"export {more}; next hop self; add paths on; extended next hop on;"),
+            ("export all; next hop address", f"export {more}; add paths on; next hop address"))
+
+
+def frr_more(d, add):
+    replace(f"{d}/c", (f" neighbor {PEER} passive\n", f''' neighbor {PEER} passive
+ neighbor {PEER} capability extended-nexthop
+ neighbor {PEER} capability dynamic
+ neighbor {PEER} local-role provider
+ bgp long-lived-graceful-restart stale-time 3600
+'''), (f"  network {V4}\n", f"  network {V4}\n  neighbor {PEER} addpath-tx-all-paths\n  neighbor {PEER} route-map HOP out\n"),
+            (" set ipv6 next-hop global fd99::1\n", ''' set ipv6 next-hop global fd99::1
+ set community 65000:100 no-export
+ set extcommunity rt 65000:100
+ set large-community 65000:1:2
+ set metric 7
+ set origin incomplete
+ set as-path prepend 4200000000
+ set aggregator as 65000 10.99.0.1
+ set atomic-aggregate
+'''))
+
+
+def gobgp_more(d, add):
+    replace(f"{d}/c", (" [neighbors.graceful-restart.config]\n", " [neighbors.add-paths.config]\n  receive = true\n  send-max = 4\n"
+                       " [neighbors.graceful-restart.config]\n  long-lived-enabled = true\n  notification-enabled = true\n"),
+            ("  [neighbors.afi-safis.mp-graceful-restart.config]\n   enabled = true\n",
+             "  [neighbors.afi-safis.mp-graceful-restart.config]\n   enabled = true\n"
+             "  [neighbors.afi-safis.long-lived-graceful-restart.config]\n   enabled = true\n   restart-time = 3600\n"))
+    extra = ["origin", "egp", "med", "7", "community", "65000:100", "large-community", "65000:1:2", "aigp", "metric", "10",
+             "aspath", "65010,4200000000", "rt", "65000:100"]
+    return [command + extra for command in add]
+
+
 # Why our encoding of the same message has other bytes: the directive `decode-only`.
 DIFFERS = {
     ("bird", "update-ipv6"): "MP_REACH_NLRI has the extended length",
@@ -141,10 +231,15 @@ DIFFERS = {
     ("frr", "update-ipv4"): "AS_PATH has the extended length",
     ("frr", "update-ipv6"): "MP_REACH_NLRI and AS_PATH have the extended length",
     ("gobgp", "update-ipv6"): "MP_REACH_NLRI stands after the other attributes",
+    ("gobgp-rich", "update-ipv4"): "AIGP is discarded",
+    ("exabgp", "open"): "every capability is a parameter of its own",
+    ("exabgp", "update-ipv6"): "MP_REACH_NLRI stands after the other attributes",
+    ("exabgp", "end-of-rib-ipv6"): "MP_UNREACH_NLRI has the extended length",
     ("openbgpd", "update-ipv6"): "MP_REACH_NLRI stands after the other attributes and has the extended length",
 }
 
-SPEAKERS = {"bird": bird, "frr": frr, "gobgp": gobgp, "openbgpd": openbgpd}
+SPEAKERS = {"bird": bird, "frr": frr, "gobgp": gobgp, "openbgpd": openbgpd, "exabgp": exabgp,
+            "bird-rich": rich(bird, bird_more), "frr-rich": rich(frr, frr_more), "gobgp-rich": rich(gobgp, gobgp_more)}
 
 
 def namespaces_up():
@@ -223,7 +318,9 @@ V6_WIRE = "fd00001002440001", "fd00001002440002"
 def save(folder, version, name, messages, what=None):
     lines = [f"# {what or f'Sent by {version} to a peer that says OPEN and KEEPALIVE only'}",
              f"# origin: tools/capture.py, {datetime.date.today().isoformat()}"]
-    reasons = [DIFFERS[key] for key in ((version.split("-")[0], kind(m)) for m in messages) if key in DIFFERS]
+    speaker = version.split("-")[0]
+    keys = [(s, kind(m)) for m in messages for s in {speaker, speaker + "-rich" * version.endswith("-rich")}]
+    reasons = list(dict.fromkeys(DIFFERS[key] for key in keys if key in DIFFERS))
     if reasons: lines.append("# decode-only: " + "; ".join(reasons))
     for m in messages:
         lines.append("")
@@ -293,11 +390,14 @@ def streams(pcap):
     while offset + 16 <= len(data):
         length = struct.unpack("<I", data[offset + 8:offset + 12])[0]
         frame, offset = data[offset + 16:offset + 16 + length], offset + 16 + length
-        if frame[12:14] != b"\x08\x00" or frame[23] != 6: continue
-        ip = frame[14:14 + struct.unpack(">H", frame[16:18])[0]]
-        tcp = ip[(ip[0] & 15) * 4:]
-        payload = tcp[(tcp[12] >> 4) * 4:]
-        sender, number = socket.inet_ntoa(ip[12:16]), struct.unpack(">I", tcp[4:8])[0]
+        if frame[12:14] == b"\x08\x00" and frame[23] == 6:
+            ip = frame[14:14 + struct.unpack(">H", frame[16:18])[0]]
+            sender, tcp = socket.inet_ntoa(ip[12:16]), ip[(ip[0] & 15) * 4:]
+        elif frame[12:14] == b"\x86\xdd" and frame[20] == 6:
+            sender = socket.inet_ntop(socket.AF_INET6, frame[22:38])
+            tcp = frame[54:54 + struct.unpack(">H", frame[18:20])[0]]
+        else: continue
+        payload, number = tcp[(tcp[12] >> 4) * 4:], struct.unpack(">I", tcp[4:8])[0]
         if payload: connections.setdefault(frozenset((tcp[:2], tcp[2:4])), {}).setdefault(sender, {})[number] = payload
     talk = next((c for c in connections.values() if len(c) == 2), {})
     return {sender: b"".join(payload for _, payload in sorted(found.items())) for sender, found in talk.items()}
@@ -370,7 +470,73 @@ def record(name, martletd):
     return 0
 
 
+def unnumbered(martletd):
+    """A session of our speaker with FRR over a link without addresses, both directions."""
+    d = tempfile.mkdtemp(prefix="capture-unnumbered-")
+    os.chmod(d, 0o755)
+    os.makedirs(f"{d}/state")
+    children = []
+    try:
+        for name in (SPEAKER_NS, PEER_NS): run("ip", "netns", "add", name)
+        run("ip", "-n", SPEAKER_NS, "link", "add", "up0", "type", "veth", "peer", "name", "up0", "netns", PEER_NS)
+        for name in (SPEAKER_NS, PEER_NS):
+            for link in ("lo", "up0"): run("ip", "-n", name, "link", "set", link, "up")
+        write(f"{d}/z", "hostname tor-a\n")
+        write(f"{d}/c", f"""frr defaults traditional
+hostname tor-a
+router bgp {SPEAKER_AS}
+ bgp router-id {SPEAKER}
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ neighbor up0 interface remote-as external
+ address-family ipv4 unicast
+  network {V4}
+ exit-address-family
+ address-family ipv6 unicast
+  network {V6}
+  neighbor up0 activate
+ exit-address-family
+""")
+        run("chown", "-R", "frr:frr", d)
+        write(f"{d}/martletd.yaml", MARTLETD.format(d=f"{d}/state", **globals()).replace(
+            f"name: tor, address: {SPEAKER}, asn: {SPEAKER_AS}", "name: tor, interface: up0, asn: external"))
+        log = open(f"{d}/log", "w")
+        spawn = lambda command: children.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=d))
+        spawn(["ip", "netns", "exec", PEER_NS, "tcpdump", "-U", "-s", "0", "-i", "up0", "-w", f"{d}/pcap", "tcp", "port", "179"])
+        until("tcpdump", lambda: os.path.exists(f"{d}/pcap"))
+        own = lambda name: ["-i", f"{d}/{name}.pid", "-z", f"{d}/zserv.api", "-A", "127.0.0.1", "-P", "0", "--vty_socket", d]
+        spawn(inside("/usr/lib/frr/zebra", "-f", f"{d}/z", *own("zebra")))
+        until("zebra", lambda: os.path.exists(f"{d}/zserv.api"))
+        spawn(inside("/usr/lib/frr/bgpd", "-f", f"{d}/c", "-p", "179", *own("bgpd")))
+        spawn(["ip", "netns", "exec", PEER_NS, martletd, "--config", f"{d}/martletd.yaml"])
+        until("both tables", lambda: ask(f"{d}/state").count('"endOfRIBReceived" : true') == 2)
+        time.sleep(3)
+        version = "frr-" + re.search(r"version ([\d.]+)", run("/usr/lib/frr/bgpd", "--version")).group(1)
+        ours = re.search(r"inet6 (fe80::[0-9a-f:]+)/", run("ip", "-n", PEER_NS, "-6", "addr", "show", "up0")).group(1)
+        folder = f"{OUT}/unnumbered-with-{version}"
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        for sender, octets in streams(f"{d}/pcap").items():
+            who = "martletd" if sender == ours else version
+            messages = split(octets)
+            save(folder, "martletd" if sender == ours else version, "ours" if sender == ours else "theirs", messages,
+                 f"A session between martletd and {version} over link-local addresses: what {who} sent")
+            print(who, [kind(m) for m in messages])
+    except Exception as error:
+        print("unnumbered failed:", error, open(f"{d}/log").read()[-800:] if os.path.exists(f"{d}/log") else "", file=sys.stderr)
+        return 1
+    finally:
+        for child in children:
+            child.terminate()
+            try: child.wait(8)
+            except subprocess.TimeoutExpired: child.kill()
+        namespaces_down()
+        shutil.rmtree(d, ignore_errors=True)
+    return 0
+
+
 def main(arguments):
+    if arguments[:1] == ["--unnumbered"]: return unnumbered(arguments[1])
     if arguments[:1] == ["--martletd"]:
         martletd = os.path.abspath(arguments[1])
         return max(record(name, martletd) for name in arguments[2:] or SPEAKERS)

@@ -26,11 +26,13 @@ package struct Negotiated: Sendable, Hashable {
     package var sendHoldTime: Duration?
     /// Both sides mark the begin and the end of a refresh (RFC 7313).
     package var enhancedRouteRefresh = false
+    /// Families whose prefixes may have IPv6 next hops, both ways: IPv4 or none (RFC 8950).
+    package var extendedNextHop: FamilySet = []
+    /// What the peer says of stale routes that are kept for long; nil unless both sides know of them (RFC 9494).
+    package var peerLongLived: LongLivedGracefulRestart?
     /// Families of which the peer writes path identifiers, and those of which we do (RFC 7911).
     package var pathIDsReceived: FamilySet = []
     package var pathIDsSent: FamilySet = []
-    /// What the peer says of stale routes that are kept for long; nil unless both sides know of them (RFC 9494).
-    package var peerLongLived: LongLivedGracefulRestart?
 
     /// How UPDATEs of this session are read.
     package var decodeContext: DecodeContext {

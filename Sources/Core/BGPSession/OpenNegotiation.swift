@@ -13,6 +13,7 @@ extension PeerConfiguration {
     func open(_ restart: RestartState) -> Open {
         var capabilities = families.families.map { Capability.multiprotocol($0) }
         capabilities += [.routeRefresh, .enhancedRouteRefresh, .extendedMessage]
+        if extendedNextHop, families.contains(.ipv4) { capabilities.append(.extendedNextHop([.ipv4OverIPv6])) }
         if let gracefulRestart {
             capabilities.append(.gracefulRestart(capability(gracefulRestart, restart)))
             if let longLivedStaleTime {
@@ -36,10 +37,6 @@ extension PeerConfiguration {
             })
     }
 
-    private var addPath: [AddPathFamily] {
-        families.families.map { AddPathFamily(afi: $0.afi, receives: takesPathIDs, sends: sendsPathIDs) }
-    }
-
     private func longLived(_ time: Duration, _ restart: RestartState) -> LongLivedGracefulRestart {
         let seconds = UInt32(clamping: min(time.wholeSeconds, Int64(LongLivedGracefulRestart.longestStaleTime)))
         return LongLivedGracefulRestart(
@@ -48,6 +45,10 @@ extension PeerConfiguration {
                     afi: $0.afi, safi: 1, forwardingPreserved: restart.forwardingPreserved.contains($0),
                     staleTime: seconds)
             })
+    }
+
+    private var addPath: [AddPathFamily] {
+        families.families.map { AddPathFamily(afi: $0.afi, receives: takesPathIDs, sends: sendsPathIDs) }
     }
 
     /// What RFC 9687 section 3.1 makes of a negotiated hold time; nil: no limit.
@@ -81,11 +82,14 @@ extension Negotiated {
             sendHoldTime: configuration.sendHoldTime(hold),
             enhancedRouteRefresh: sent.contains(.enhancedRouteRefresh)
                 && theirs.capabilities.contains(.enhancedRouteRefresh))
-        pathIDsReceived = Self.pathIDs(from: theirs.capabilities, to: sent, families)
-        pathIDsSent = Self.pathIDs(from: sent, to: theirs.capabilities, families)
+        if families.contains(.ipv4), sent.offersIPv4OverIPv6, theirs.capabilities.offersIPv4OverIPv6 {
+            extendedNextHop = .ipv4
+        }
         if gracefulRestart, sent.contains(where: { if case .longLivedGracefulRestart = $0 { true } else { false } }) {
             for case .longLivedGracefulRestart(let capability) in theirs.capabilities { peerLongLived = capability }
         }
+        pathIDsReceived = Self.pathIDs(from: theirs.capabilities, to: sent, families)
+        pathIDsSent = Self.pathIDs(from: sent, to: theirs.capabilities, families)
     }
 
     /// Families of which one side writes path identifiers: it offers to send, and the other to receive (RFC 7911
@@ -146,6 +150,11 @@ extension Negotiated {
 }
 
 extension [Capability] {
+    /// Whether IPv4 prefixes with IPv6 next hops are understood (RFC 8950 section 4).
+    fileprivate var offersIPv4OverIPv6: Bool {
+        contains { if case .extendedNextHop(let families) = $0 { families.contains(.ipv4OverIPv6) } else { false } }
+    }
+
     /// What the capability says of a family; the last one counts, as the RFC does not say which.
     fileprivate func addPath(_ family: AddressFamily) -> AddPathFamily? {
         var found: AddPathFamily?

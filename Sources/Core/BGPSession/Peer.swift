@@ -23,7 +23,8 @@ package struct Peer: Sendable {
         case collision
     }
 
-    package let configuration: PeerConfiguration
+    /// A change counts from the next connection on.
+    package var configuration: PeerConfiguration
     /// What the next OPEN says of our own restart.
     package var restartState = RestartState()
 
@@ -71,10 +72,12 @@ extension Peer {
     }
 
     /// Ends every connection and takes no more until `start`. With nil, TCP is closed without NOTIFICATION, which lets
-    /// a peer keep our routes while we restart (RFC 4724).
-    package mutating func stop(_ notification: NotificationMessage?, at now: Instant) -> [PeerAction] {
+    /// a peer keep our routes while we restart (RFC 4724). `text` says why, for people.
+    package mutating func stop(
+        _ notification: NotificationMessage?, because text: String? = nil, at now: Instant
+    ) -> [PeerAction] {
         mode = .stopped
-        let failure = Failure(.administrative(notification))
+        let failure = Failure(.administrative(notification), text)
         for id in connections.map(\.id) { handle(.stop(failure), on: id, at: now) }
         timers.stopAll()
         reason = failure.text

@@ -13,7 +13,7 @@ package struct PeerConfiguration: Sendable, Hashable {
 
     /// The operator's name for the peer, for text only.
     package var name: String
-    /// Where it is; one session per address.
+    /// Where it is; unspecified where that is found out while the agent runs. The machine itself does not use it.
     package var address: IPAddress
     /// The AS that its OPEN must name.
     package var remoteAS: ASNumber
@@ -37,9 +37,8 @@ package struct PeerConfiguration: Sendable, Hashable {
     package var gracefulRestart: GracefulRestartOptions?
     /// Our host name for the peer's commands to show, with or without a domain; nil: not told.
     package var hostName: String?
-    /// Several paths of a prefix are taken from the peer (RFC 7911), and told to it, where it offers the same.
-    package var takesPathIDs = false
-    package var sendsPathIDs = false
+    /// Offers to take IPv4 prefixes with IPv6 next hops (RFC 8950); means nothing where IPv4 is not offered.
+    package var extendedNextHop = false
     /// Any AS but ours is accepted; `remoteAS` then means nothing.
     package var acceptsAnyExternalAS = false
     /// The AS of the node, where `localAS` is another one that it has for this peer: no external peer is in it.
@@ -52,6 +51,9 @@ package struct PeerConfiguration: Sendable, Hashable {
     /// zero: not at all, but we keep the peer's (RFC 9494). nil: the capability is not offered. Needs
     /// `gracefulRestart`.
     package var longLivedStaleTime: Duration?
+    /// Several paths of a prefix are taken from the peer (RFC 7911), and told to it, where it offers the same.
+    package var takesPathIDs = false
+    package var sendsPathIDs = false
 
     package init(
         name: String, address: IPAddress, remoteAS: ASNumber, localAS: ASNumber, routerID: RouterID,

@@ -90,6 +90,8 @@ package struct Speaker: ~Copyable {
         resume(id, negotiated, at: now)
         guard var record = peers[id] else { return }
         record.session = Session(negotiated: negotiated, addresses: addresses, owesEndOfRIB: negotiated.families)
+        // The address of a peer that was found, and not configured, breaks ties like any other.
+        if let remote = addresses.remote { record.peer.address = remote }
         peers[id] = record
         var source = record.peer.ribPeer(routerID: negotiated.peerRouterID)
         // The OPEN says it where the configuration accepts any.
@@ -139,12 +141,13 @@ package struct Speaker: ~Copyable {
             families: negotiated.families,
             clusterID: rib.policy.clusterID, isClient: peer.isClient)
         policy.gracefulShutdown = farewell == .announced
+        policy.ipv4NextHop = addresses.nextHop(.ipv4, negotiated)
+        policy.ipv6NextHop = addresses.nextHop(.ipv6, negotiated)
+        policy.extendedNextHop = negotiated.extendedNextHop
         policy.role = peer.role
         policy.alternative = peer.localAS
         policy.takesLongLivedStale = negotiated.peerLongLived != nil
         policy.sendsLongLivedStaleToAll = peer.sendsLongLivedStale
-        policy.ipv4NextHop = addresses.ipv4
-        policy.ipv6NextHop = addresses.ipv6
         policy.ipv6LinkLocal = addresses.ipv6LinkLocal
         return policy
     }
@@ -268,8 +271,8 @@ package struct Speaker: ~Copyable {
     }
 
     /// UPDATEs for at most `limit` prefixes a family, or what was packed in one portion for all peers that get the
-    /// same. Empty when the peer may be told of none of these, which does not mean that nothing is left: see
-    /// `hasMessages`. End-of-RIB follows the last prefix of the first table and never overtakes one.
+    /// same. Empty when the peer may be told of none of these, which does not mean that nothing is left: see `hasMessages`.
+    /// End-of-RIB follows the last prefix of the first table and never overtakes one.
     package mutating func takeMessages(for id: PeerID, limit: Int) -> [UInt8] {
         guard var session = peers[id]?.session else { return [] }
         var bytes: [UInt8] = []
@@ -328,14 +331,12 @@ package struct Speaker: ~Copyable {
     package func summaries(_ id: PeerID) -> [FamilySummary] {
         guard let record = peers[id], let session = record.session else { return [] }
         return session.negotiated.families.families.map { family in
-            let nextHop = family == .ipv4 ? session.addresses.ipv4 : session.addresses.ipv6
             var summary = FamilySummary(
                 family: family, paths: rib.counts(id, family), advertised: rib.advertisedCount(id, family),
                 pending: rib.pendingCount(family, for: id),
                 endOfRIBReceived: session.endOfRIBReceived.contains(family),
                 endOfRIBSent: !session.owesEndOfRIB.contains(family),
-                obstacle: nextHop == nil
-                    ? "the session's interface has no \(family) address of ours to announce as next hop" : nil)
+                obstacle: session.addresses.obstacle(family, session.negotiated))
             summary.receivesPathIDs = session.negotiated.pathIDsReceived.contains(family)
             summary.sendsPathIDs = session.negotiated.pathIDsSent.contains(family)
             return summary

@@ -6,6 +6,7 @@ import RIB
 /// What the speaker must know of a configured peer; the session machine has its own configuration.
 package struct SpeakerPeer: Sendable, Hashable {
     package var name: String
+    /// Unspecified where it is found out with the session (`SessionAddresses.remote`).
     package var address: IPAddress
     package var asNumber: ASNumber
     package var isExternal: Bool
@@ -15,8 +16,6 @@ package struct SpeakerPeer: Sendable, Hashable {
     package var isClient: Bool
     /// How often our own AS may stand in the peer's paths.
     package var allowOwnAS: UInt8
-    /// What the peer is told of each prefix where path identifiers were negotiated (RFC 7911).
-    package var pathSelection = PathSelection.best
     /// What we are to the peer's AS (RFC 9234).
     package var role: BGPRole?
     /// The AS that we have for this peer alone.
@@ -24,6 +23,8 @@ package struct SpeakerPeer: Sendable, Hashable {
     /// Long-lived stale paths go to the peer even if it does not know of them (RFC 9494 section 4.6); internal peers
     /// only.
     package var sendsLongLivedStale = false
+    /// What the peer is told of each prefix where path identifiers were negotiated (RFC 7911).
+    package var pathSelection = PathSelection.best
 
     package init(
         name: String, address: IPAddress, asNumber: ASNumber, isExternal: Bool,
@@ -48,6 +49,8 @@ package struct SessionAddresses: Sendable, Hashable {
     package var ipv6LinkLocal: IPv6Address?
     /// Interface of the session, for link-local next hops.
     package var interface: String?
+    /// The peer's end of the session; nil: the configured address.
+    package var remote: IPAddress?
 
     package init(
         ipv4: IPAddress? = nil, ipv6: IPAddress? = nil, ipv6LinkLocal: IPv6Address? = nil, interface: String? = nil

@@ -25,6 +25,8 @@ extension Capability: CustomStringConvertible {
         switch self {
         case .multiprotocol(let afi, let safi): "multiprotocol \(FamilyText.name(afi, safi))"
         case .routeRefresh: "route-refresh"
+        case .extendedNextHop(let families):
+            "extended-next-hop \(families.map(\.description).joined(separator: ", "))"
         case .extendedMessage: "extended-message"
         case .gracefulRestart(let restart): "graceful-restart \(restart)"
         case .fourOctetAS(let number): "four-octet-as \(number)"
@@ -39,7 +41,7 @@ extension Capability: CustomStringConvertible {
 
     /// Some capabilities that we only show.
     private static let names: [UInt8: String] = [
-        4: "multiple-labels", 5: "extended-next-hop", 9: "role", 67: "dynamic", 69: "add-path",
+        4: "multiple-labels", 9: "role", 67: "dynamic", 69: "add-path",
         71: "long-lived-graceful-restart", 75: "software-version", 77: "link-local-next-hop", 128: "old-route-refresh",
         131: "old-multisession",
     ]
@@ -171,7 +173,7 @@ extension AttributeFields {
 }
 
 /// Texts that several descriptions share.
-private enum FamilyText {
+enum FamilyText {
     static func name(_ afi: UInt16, _ safi: UInt8) -> String {
         guard let family = AddressFamily(afi: afi), safi == 1 else { return "\(afi)/\(safi)" }
         return "\(family)-unicast"

@@ -95,6 +95,7 @@ extension Capability {
             _ = try value.byte(body)
             self = .multiprotocol(afi: afi, safi: try value.byte(body))
         case 2: self = .routeRefresh
+        case 5: self = .extendedNextHop(try ExtendedNextHop.list(&value, body))
         case 6: self = .extendedMessage
         case 9 where value.remaining == 1: self = .role(try value.byte(body))
         case 64: self = .gracefulRestart(try GracefulRestart(&value, body))
@@ -139,6 +140,7 @@ extension Capability {
         switch self {
         case .multiprotocol: 1
         case .routeRefresh: 2
+        case .extendedNextHop: 5
         case .extendedMessage: 6
         case .role: 9
         case .gracefulRestart: 64
@@ -158,6 +160,7 @@ extension Capability {
             value.integer(afi)
             value.byte(0)
             value.byte(safi)
+        case .extendedNextHop(let families): for family in families.prefix(42) { family.encode(into: &value) }
         case .gracefulRestart(let restart): restart.encode(into: &value)
         case .role(let role): value.byte(role)
         case .longLivedGracefulRestart(let restart): restart.encode(into: &value)

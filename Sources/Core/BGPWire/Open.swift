@@ -33,6 +33,8 @@ package enum Capability: Sendable, Hashable {
     case multiprotocol(afi: UInt16, safi: UInt8)
     /// RFC 2918.
     case routeRefresh
+    /// RFC 8950.
+    case extendedNextHop([ExtendedNextHop])
     /// RFC 8654.
     case extendedMessage
     /// RFC 4724, with RFC 8538's N bit.

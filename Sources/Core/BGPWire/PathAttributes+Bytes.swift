@@ -98,6 +98,20 @@ extension PathAttributes {
         return 0
     }
 
+    /// Whether AS_PATH has an AS_SET or AS_CONFED_SET (RFC 9774).
+    package var containsASSet: Bool {
+        let bytes = self.bytes.span.bytes
+        var walk = AttributeWalk(bytes)
+        while let entry = walk.next(bytes), entry.code <= AttributeCode.asPath {
+            guard entry.code == AttributeCode.asPath else { continue }
+            var segments = SegmentWalk(entry.value, width: 4)
+            while let (kind, _) = try? segments.next(bytes) {
+                if kind == SegmentKind.set || kind == SegmentKind.confederationSet { return true }
+            }
+        }
+        return false
+    }
+
     /// The attributes as another peer gets them. Works on the bytes: nothing that stays is decoded.
     package func rewritten(_ rewrite: ExportRewrite) -> PathAttributes {
         let bytes = self.bytes.span.bytes

@@ -26,6 +26,12 @@ extension Topology {
         return found.isEmpty ? .unresolved(reason) : .resolved(found.sorted())
     }
 
+    /// Whether our own link-local address is another's there: each link has its own.
+    private func isElsewhere(_ gateway: IPAddress, _ hop: DesiredNextHop) -> Bool {
+        guard gateway.family == .ipv6, gateway.isLinkLocal, let name = hop.interface else { return false }
+        return interface(named: name).map { link in !link.addresses.contains { $0.address == gateway } } ?? true
+    }
+
     private struct Problem: Error { let text: String }
 
     private func interface(for hop: DesiredNextHop, family: AddressFamily) -> Result<Interface, Problem> {
@@ -35,7 +41,9 @@ extension Topology {
         }
         if family == .ipv6, gateway.family == .ipv4 { return fail("is IPv4, which an IPv6 route cannot have") }
         if gateway.isUnspecified { return fail("is no address") }
-        if interface(owning: gateway) != nil { return fail("is an address of this node") }
+        if interface(owning: gateway) != nil, !isElsewhere(gateway, hop) {
+            return fail("is an address of this node")
+        }
         if let name = hop.interface {
             guard let interface = interface(named: name) else { return fail("is on \(name), which does not exist") }
             guard interface.isUp else { return fail("is on \(name), which is down") }

@@ -63,6 +63,8 @@ package struct Interface: Hashable, Sendable {
 package struct Topology: Hashable, Sendable {
     /// By ascending index.
     package let interfaces: [Interface]
+    /// Next hops of the kernel's default routes that are not ours, the preferred one of each family first.
+    package var defaultGateways: [DefaultGateway] = []
 
     package init(interfaces: [Interface] = []) { self.interfaces = interfaces.sorted { $0.index < $1.index } }
 

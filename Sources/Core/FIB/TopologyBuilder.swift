@@ -15,10 +15,13 @@ package struct TopologyBuilder: Sendable {
     /// Addresses may be told before their link is.
     private var addresses: [UInt32: [InterfaceAddress]] = [:]
 
+    /// Default routes of others.
+    var defaults = DefaultRoutes()
+
     package init() {}
 
     package var topology: Topology {
-        Topology(
+        var topology = Topology(
             interfaces: interfaces.values.map { interface in
                 var interface = interface
                 interface.addresses = (addresses[interface.index] ?? []).sorted {
@@ -26,6 +29,8 @@ package struct TopologyBuilder: Sendable {
                 }
                 return interface
             })
+        topology.defaultGateways = defaults.gateways { interfaces[$0] }
+        return topology
     }
 
     /// Takes one over. Returns the interface that cannot be used any more as it could before: down, gone, or with an

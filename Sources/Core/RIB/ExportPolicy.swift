@@ -15,7 +15,8 @@ package struct ExportPolicy: Sendable, Hashable {
     package var localAS: ASNumber
     package var isExternal: Bool
     package var families: FamilySet
-    /// Our addresses on the session, sent as next hop; a family without one cannot be announced.
+    /// Our addresses on the session, sent as next hop; a family without one cannot be announced. That of IPv4 is an
+    /// IPv6 address where both sides agreed on it (RFC 8950).
     package var ipv4NextHop: IPAddress?
     package var ipv6NextHop: IPAddress?
     package var ipv6LinkLocal: IPv6Address?
@@ -24,6 +25,8 @@ package struct ExportPolicy: Sendable, Hashable {
     package var isClient: Bool
     /// The node says goodbye (RFC 8326): GRACEFUL_SHUTDOWN on every path, and LOCAL_PREF 0 to internal peers.
     package var gracefulShutdown = false
+    /// Families whose prefixes may be sent with IPv6 next hops of others (RFC 8950).
+    package var extendedNextHop: FamilySet = []
     /// What we are to the peer's AS (RFC 9234).
     package var role: BGPRole?
     /// The AS that we have for this peer alone.
@@ -72,10 +75,10 @@ package struct ExportPolicy: Sendable, Hashable {
         return rewrite
     }
 
-    private func setNextHop(of rewrite: inout ExportRewrite, _ family: AddressFamily) -> Bool {
+    func setNextHop(of rewrite: inout ExportRewrite, _ family: AddressFamily) -> Bool {
         guard let nextHop = nextHop(family) else { return false }
         rewrite.nextHop = nextHop
-        if family == .ipv6 { rewrite.linkLocalNextHop = ipv6LinkLocal }
+        if nextHop.family == .ipv6, !nextHop.isLinkLocal { rewrite.linkLocalNextHop = ipv6LinkLocal }
         return true
     }
 }

@@ -95,7 +95,10 @@ extension Context {
         guard policy.mode != .none, policy.families.contains(family) else { return nil }
         let attributes = attributes[handle: handle]
         let peer = source == .local ? nil : peer(source) ?? .unknown
-        return policy.rewrite(attributes.summary, source: peer, family: family).map(attributes.rewritten)
+        guard var rewrite = policy.rewrite(attributes.summary, source: peer, family: family),
+            policy.mendNextHop(of: &rewrite, attributes, family)
+        else { return nil }
+        return attributes.rewritten(rewrite)
     }
 }
 

@@ -1,7 +1,7 @@
 import NetTypes
 
 /// What concerns a whole table is done in a pass over all prefixes, some at a time, so that a million of them hold
-/// nobody up: a peer's paths are removed or kept for long, and every path is judged anew. Whatever begins while a pass is under way
+/// nobody up: a peer's paths are removed, and every path is judged anew. Whatever begins while a pass is under way
 /// joins it, and goes on until it has come around.
 extension FamilyRIB {
     /// All paths of a peer are stale until it announces them again.
@@ -18,16 +18,6 @@ extension FamilyRIB {
         let index = Int(peer.rawValue)
         guard index < epochs.count, counts[index].stale > 0 else { return }
         epochs[index].sweep(entries.count)
-        if !swept.contains(peer) { swept.append(peer) }
-        work(Self.portion, in: &context)
-    }
-
-    /// Gives the paths of a peer that are stale now the community LLGR_STALE, and removes those that must not be kept
-    /// for long, like `sweep`.
-    mutating func keepLong(_ peer: PeerID, in context: inout Context) {
-        let index = Int(peer.rawValue)
-        guard index < epochs.count, counts[index].stale > 0 else { return }
-        epochs[index].keepLong(entries.count)
         if !swept.contains(peer) { swept.append(peer) }
         work(Self.portion, in: &context)
     }
@@ -55,7 +45,7 @@ extension FamilyRIB {
         var left = limit
         while left > 0, hasWork {
             if cursor >= entries.count { cursor = 0 }
-            let needed = swept.reduce(toJudge) { max($0, epochs[Int($1.rawValue)].remaining) }
+            let needed = swept.reduce(toJudge) { max($0, epochs[Int($1.rawValue)].left) }
             let end = min(entries.count, cursor + min(left, needed))
             let count = end - cursor
             for id in cursor..<end where entries[id].head != 0 { visit(UInt32(id), in: &context) }
@@ -70,7 +60,7 @@ extension FamilyRIB {
         let count = entries.isEmpty ? Int.max : count
         toJudge = max(0, toJudge - count)
         for peer in swept { epochs[Int(peer.rawValue)].advance(count) }
-        swept.removeAll { epochs[Int($0.rawValue)].remaining == 0 }
+        swept.removeAll { epochs[Int($0.rawValue)].left == 0 }
     }
 
     private mutating func visit(_ id: UInt32, in context: inout Context) {
@@ -80,30 +70,17 @@ extension FamilyRIB {
             let index = next - 1
             let path = paths[Int(index)]
             next = path.next
-            let epochs = epochs[Int(path.peer.rawValue)]
-            let isKeptLong = epochs.isKeptLong(path.epoch)
-            let isForbidden = isKeptLong && context.attributes.summary(path.attributes).forbidsLongLived
-            if isForbidden || epochs.isSwept(path.epoch) {
+            if epochs[Int(path.peer.rawValue)].isSwept(path.epoch) {
                 unlink(index, path, after: previous, of: id, in: &context)
                 continue
             }
             previous = index
-            if isKeptLong { keepLong(index, path, of: id, in: &context) }
             if toJudge > 0 { judge(index, path, of: id, in: &context) }
         }
     }
 
-    private mutating func keepLong(_ index: UInt32, _ path: PathEntry, of id: UInt32, in context: inout Context) {
-        let attributes = context.attributes[handle: path.attributes]
-        guard !attributes.summary.isLongLivedStale else { return }
-        paths[Int(index)].attributes = context.attributes.intern(attributes.adding(.longLivedStale))
-        context.attributes.release(path.attributes)
-        if path.reject == .none { decide(id, touched: index, in: &context) }
-    }
-
     private mutating func judge(_ index: UInt32, _ path: PathEntry, of id: UInt32, in context: inout Context) {
-        let reject = context.verdict(
-            prefixes.keys[Int(id)].prefix, paths[Int(index)].attributes, path.peer)
+        let reject = context.verdict(prefixes.keys[Int(id)].prefix, path.attributes, path.peer)
         guard reject != path.reject else { return }
         paths[Int(index)].reject = reject
         counts[Int(path.peer.rawValue)].rejected += (reject != .none ? 1 : 0) - (path.reject != .none ? 1 : 0)

@@ -29,6 +29,7 @@ package struct ImportPolicy: Sendable, Hashable {
     package func verdict(on attributes: PathAttributes, from peer: RIBPeer) -> RejectReason {
         if peer.importMode == .none { return .importNone }
         if attributes.containsAS(localAS) > Int(peer.allowOwnAS) { return .asLoop }
+        if attributes.containsASSet { return .asSet }
         if peer.isExternal {
             let verdict = peer.verdict(on: attributes)
             guard verdict == .none else { return verdict }
@@ -40,7 +41,8 @@ package struct ImportPolicy: Sendable, Hashable {
                 return .clusterLoop
             }
         }
-        if ownAddresses.contains(attributes.nextHop) { return .nextHopOwn }
+        // A link-local address of ours may be another's on another link; on its own link the kernel's route knows.
+        if !attributes.nextHop.isLinkLocal, ownAddresses.contains(attributes.nextHop) { return .nextHopOwn }
         if requiresConnectedNextHop, !isConnected(attributes) { return .nextHopUnreachable }
         return .none
     }

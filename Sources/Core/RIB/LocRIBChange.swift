@@ -36,11 +36,12 @@ extension FamilyRIB {
             guard path.isEqual, path.peer != .local else { continue }
             let attributes = context.attributes[handle: path.attributes]
             let address = attributes.linkLocalNextHop.map(IPAddress.v6) ?? attributes.nextHop
-            if !nextHops.contains(where: { $0.address == address }) {
+            // The same link-local address of two peers is two neighbours, on two links.
+            if !nextHops.contains(where: { $0.address == address && ($0.peer == path.peer || !address.isLinkLocal) }) {
                 nextHops.append(.init(address: address, peer: path.peer))
             }
         }
-        nextHops.sort { $0.address < $1.address }
+        nextHops.sort { ($0.address, $0.peer.rawValue) < ($1.address, $1.peer.rawValue) }
         let best = paths[Int(entry.best - 1)]
         return LocRIBChange(
             prefix: prefix,

@@ -9,10 +9,7 @@ struct PathEpochs: BitwiseCopyable {
     /// Paths from before it are being removed.
     private var bound: UInt8 = 0
     /// Prefixes that the removal has still to look at; 0: none is under way.
-    private var left = 0
-    /// The same for paths that become paths of last resort (RFC 9494).
-    private var longBound: UInt8 = 0
-    private var longLeft = 0
+    private(set) var left = 0
 
     private static let mask: UInt8 = 127
 
@@ -20,12 +17,6 @@ struct PathEpochs: BitwiseCopyable {
 
     /// Whether a path of `epoch` goes in the removal under way.
     func isSwept(_ epoch: UInt8) -> Bool { left > 0 && age(epoch) > age(bound) }
-
-    /// Whether a path of `epoch` becomes a path of last resort.
-    func isKeptLong(_ epoch: UInt8) -> Bool { longLeft > 0 && age(epoch) > age(longBound) }
-
-    /// Prefixes that a pass has still to look at.
-    var remaining: Int { max(left, longLeft) }
 
     private func age(_ epoch: UInt8) -> UInt8 { (current &- epoch) & Self.mask }
 
@@ -42,15 +33,8 @@ struct PathEpochs: BitwiseCopyable {
         if count == 0 { oldest = bound }
     }
 
-    /// Makes what is stale now paths of last resort, in a pass over `count` prefixes.
-    mutating func keepLong(_ count: Int) {
-        longBound = current
-        longLeft = count
-    }
-
     /// The pass has looked at `count` prefixes more.
     mutating func advance(_ count: Int) {
-        longLeft = max(0, longLeft - count)
         guard left > 0 else { return }
         left = max(0, left - count)
         if left == 0 { oldest = bound }
@@ -61,6 +45,5 @@ struct PathEpochs: BitwiseCopyable {
         oldest = current
         bound = current
         left = 0
-        longLeft = 0
     }
 }

@@ -19,6 +19,7 @@ package enum RejectReason: UInt8, Sendable, Hashable, CaseIterable, BitwiseCopya
     case tooLong
     case importNone
     case routeLeak
+    case asSet
 
     /// The reason as a sentence for people.
     package var sentence: String {
@@ -41,6 +42,7 @@ package enum RejectReason: UInt8, Sendable, Hashable, CaseIterable, BitwiseCopya
         case .tooShort: "shorter than the import lengths allow"
         case .tooLong: "longer than the import lengths allow (a pod's own address, not a node's podCIDR)"
         case .importNone: "the peer's import policy is none"
+        case .asSet: "the AS_PATH has a set, whose order nobody can check (RFC 9774 section 3)"
         case .routeLeak: "route leak: ONLY_TO_CUSTOMER says that it may not come from this side (RFC 9234 section 5)"
         }
     }

@@ -15,7 +15,8 @@ package struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     package var description: String {
-        address.family == .ipv4 ? "\(address):\(port)" : "[\(address)]:\(port)"
+        let zone = scope == 0 ? "" : "%\(scope)"
+        return address.family == .ipv4 ? "\(address):\(port)" : "[\(address)\(zone)]:\(port)"
     }
 
     /// AF_INET or AF_INET6.

@@ -1,3 +1,4 @@
+import CLinux
 import Dispatch
 import Glibc
 import NetTypes
@@ -94,6 +95,11 @@ package final class TCPConnection: @unchecked Sendable {
     package func setKey(_ key: TCPKey, for peer: IPAddress) throws(SystemError) {
         guard !isCancelled else { return }
         try TCPSocket.setKey(key, on: fd, for: peer)
+    }
+
+    /// Hands out the descriptor for keys, while it is open.
+    func withDescriptor(_ body: (CInt) throws(SystemError) -> Void) throws(SystemError) {
+        if !isCancelled { try body(fd) }
     }
 
     /// How long sent octets may stay unacknowledged before the connection ends; nil: as long as the kernel tries.

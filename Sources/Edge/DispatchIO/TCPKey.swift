@@ -14,6 +14,9 @@ package final class TCPKey: CustomReflectable {
         case notAFile
         case empty
         case tooLong
+        /// A file of TCP-AO keys: the line that is none, or that repeats an identifier.
+        case badLine(Int)
+        case takenID(Int)
 
         package var description: String {
             switch self {
@@ -21,6 +24,9 @@ package final class TCPKey: CustomReflectable {
             case .notAFile: "is not a regular file"
             case .empty: "is empty; write the password into it"
             case .tooLong: "has more than \(TCPKey.lengths.upperBound) octets; TCP MD5 takes no longer password"
+            case .badLine(let line):
+                "has no key in line \(line); write ID SECRET, or SENDID/RECEIVEID SECRET, with numbers up to 255"
+            case .takenID(let line): "has an identifier in line \(line) that another key has, or over 16 keys"
             }
         }
     }
@@ -48,6 +54,9 @@ package final class TCPKey: CustomReflectable {
     }
 
     private static let pageSize = 4096
+    /// TCP_MD5SIG_EXT and TCP_MD5SIG_FLAG_PREFIX of linux/tcp.h.
+    private static let extendedOption: CInt = 32
+    private static let hasPrefixLength: UInt8 = 1
 
     private let page: UnsafeMutableRawBufferPointer
     /// In the page: what the kernel wants, with the password.
@@ -76,6 +85,11 @@ package final class TCPKey: CustomReflectable {
 
     package var customMirror: Mirror { Mirror(self, children: []) }
 
+    /// A page for secrets.
+    static func makeBuffer() throws(SystemError) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(start: try makePage(), count: pageSize)
+    }
+
     private static func makePage() throws(SystemError) -> UnsafeMutableRawPointer {
         let address = mmap(nil, pageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         guard let address, address != MAP_FAILED else { throw SystemError("mmap") }
@@ -85,13 +99,14 @@ package final class TCPKey: CustomReflectable {
         return address
     }
 
-    private static func wipe(_ page: UnsafeMutableRawBufferPointer) {
+    static func wipe(_ page: UnsafeMutableRawBufferPointer) {
         guard let address = page.baseAddress else { return }
         explicit_bzero(address, page.count)
         munmap(address, page.count)
     }
 
-    private static func read(_ path: String, into target: UnsafeMutableRawBufferPointer) throws(Problem) -> Int {
+    /// The file's octets, as many as there is room for.
+    static func readOctets(_ path: String, into target: UnsafeMutableRawBufferPointer) throws(Problem) -> Int {
         // Not blocking: opening a pipe would otherwise wait for its writer.
         let fd = clinux_open(path, O_RDONLY | O_NONBLOCK, 0)
         guard fd >= 0 else { throw .unreadable(SystemError("open")) }
@@ -108,6 +123,11 @@ package final class TCPKey: CustomReflectable {
             guard count > 0 else { throw .unreadable(SystemError("read")) }
             length += count
         }
+        return length
+    }
+
+    private static func read(_ path: String, into target: UnsafeMutableRawBufferPointer) throws(Problem) -> Int {
+        var length = try readOctets(path, into: target)
         if length > 0, target[length - 1] == UInt8(ascii: "\n") { length -= 1 }
         if length > 0, target[length - 1] == UInt8(ascii: "\r") { length -= 1 }
         guard length > 0 else { throw .empty }
@@ -115,29 +135,35 @@ package final class TCPKey: CustomReflectable {
         return length
     }
 
-    /// Signs and checks what `fd` exchanges with `peer`, or what a listening `fd` will; replaces an earlier key.
-    func set(on fd: CInt, for peer: IPAddress) throws(SystemError) {
-        try Self.set(signature, on: fd, for: peer)
+    /// Signs and checks what `fd` exchanges with `peers`, or what a listening `fd` will; replaces an earlier key.
+    func set(on fd: CInt, for peers: Prefix) throws(SystemError) {
+        try Self.set(signature, on: fd, for: peers)
     }
 
-    /// Takes the key for `peer` away from `fd`; fine when it has none.
-    static func remove(from fd: CInt, for peer: IPAddress) throws(SystemError) {
+    /// Takes the key for `peers` away from `fd`; fine when it has none.
+    static func remove(from fd: CInt, for peers: Prefix) throws(SystemError) {
         var none = tcp_md5sig()
         do throws(SystemError) {
-            try set(&none, on: fd, for: peer)
+            try set(&none, on: fd, for: peers)
         } catch {
             if error.code != ENOENT { throw error }
         }
     }
 
     private static func set(
-        _ signature: UnsafeMutablePointer<tcp_md5sig>, on fd: CInt, for peer: IPAddress
+        _ signature: UnsafeMutablePointer<tcp_md5sig>, on fd: CInt, for peers: Prefix
     ) throws(SystemError) {
         withUnsafeMutableBytes(of: &signature.pointee.tcpm_addr) { target in
-            TCPSocket.sockaddrBytes(of: peer, on: fd) { target.copyBytes(from: $0) }
+            TCPSocket.sockaddrBytes(of: peers.address, on: fd) { target.copyBytes(from: $0) }
         }
-        _ = try check("set the TCP MD5 key for \(peer)") {
-            setsockopt(fd, CInt(IPPROTO_TCP), TCP_MD5SIG, signature, socklen_t(MemoryLayout<tcp_md5sig>.size))
+        // The plain option is for one address; the extended one takes a length, which is that of the family also where
+        // an IPv6 socket knows IPv4 peers by mapped addresses.
+        signature.pointee.tcpm_flags = peers.isHost ? 0 : Self.hasPrefixLength
+        signature.pointee.tcpm_prefixlen = peers.isHost ? 0 : peers.length
+        _ = try check("set the TCP MD5 key for \(peers.isHost ? peers.address.description : peers.description)") {
+            setsockopt(
+                fd, CInt(IPPROTO_TCP), peers.isHost ? TCP_MD5SIG : Self.extendedOption, signature,
+                socklen_t(MemoryLayout<tcp_md5sig>.size))
         }
     }
 }

@@ -47,8 +47,20 @@ package final class TCPListener {
 
     /// From now on `peer` must sign with this key (RFC 2385), or is not heard; nil: must not sign.
     package func setKey(_ key: TCPKey?, for peer: IPAddress) throws(SystemError) {
-        guard !isCancelled, reaches(peer) else { return }
-        if let key { try TCPSocket.setKey(key, on: fd, for: peer) } else { try TCPKey.remove(from: fd, for: peer) }
+        try setKey(key, for: Prefix(host: peer))
+    }
+
+    /// As above for all addresses of a prefix; a longer prefix that has a key of its own goes first.
+    package func setKey(_ key: TCPKey?, for peers: Prefix) throws(SystemError) {
+        guard !isCancelled, reaches(peers.address) else { return }
+        if let key { try key.set(on: fd, for: peers) } else { try TCPKey.remove(from: fd, for: peers) }
+    }
+
+    /// Hands out the descriptor for keys, if peers of that family can call it.
+    func withDescriptor(
+        for peers: Prefix, _ body: (CInt) throws(SystemError) -> Void
+    ) throws(SystemError) {
+        if !isCancelled, reaches(peers.address) { try body(fd) }
     }
 
     /// Calls that arrive with a lower TTL or hop limit are not even answered (RFC 5082); 0: all are.

@@ -10,6 +10,8 @@ package struct TCPOptions: Hashable, Sendable {
     package var minimumHopLimit: UInt8
     /// How long sent octets may stay unacknowledged before the connection ends; nil: as long as the kernel tries.
     package var userTimeout: Duration?
+    /// The interface that packets leave by and arrive on; nil: any.
+    package var interface: String?
 
     package init(hopLimit: UInt8 = 64, minimumHopLimit: UInt8 = 0, userTimeout: Duration? = nil) {
         (self.hopLimit, self.minimumHopLimit, self.userTimeout) = (hopLimit, minimumHopLimit, userTimeout)
@@ -35,6 +37,7 @@ extension TCPSocket {
 
     /// Applies a peer's options. Without them a connection must not be used: a secured peer would not be.
     package static func apply(_ options: TCPOptions, to fd: CInt) throws(SystemError) {
+        if let interface = options.interface { try setInterface(fd, interface) }
         try setHopLimit(fd, CInt(options.hopLimit))
         try setMinimumHopLimit(fd, CInt(options.minimumHopLimit))
         try setUserTimeout(fd, options.userTimeout)
@@ -58,6 +61,13 @@ extension TCPSocket {
     static func setUserTimeout(_ fd: CInt, _ time: Duration?) throws(SystemError) {
         let milliseconds = time.map { max(1, $0.nanoseconds / 1_000_000) } ?? 0
         try set(fd, CInt(IPPROTO_TCP), TCP_USER_TIMEOUT, CInt(clamping: milliseconds))
+    }
+
+    /// Nothing leaves by or arrives on another interface (SO_BINDTODEVICE).
+    package static func setInterface(_ fd: CInt, _ name: String) throws(SystemError) {
+        _ = try check("bind to interface \(name)") {
+            setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, socklen_t(name.utf8.count + 1))
+        }
     }
 
     static func set(_ fd: CInt, _ level: CInt, _ name: CInt, _ value: CInt) throws(SystemError) {
@@ -96,6 +106,6 @@ extension TCPSocket {
 extension TCPSocket {
     /// Signs and checks a connection's segments from now on (RFC 2385); also a new key for a live connection.
     package static func setKey(_ key: TCPKey, on fd: CInt, for peer: IPAddress) throws(SystemError) {
-        try key.set(on: fd, for: peer)
+        try key.set(on: fd, for: Prefix(host: peer))
     }
 }

@@ -7,12 +7,14 @@ package enum TCPSocket {
     /// A non-blocking socket that has begun to connect; from then on a write event tells the outcome. No packet leaves
     /// before the options and the key are set.
     package static func connect(
-        to remote: SocketAddress, from local: SocketAddress?, options: TCPOptions = TCPOptions(), key: TCPKey? = nil
+        to remote: SocketAddress, from local: SocketAddress?, options: TCPOptions = TCPOptions(), key: TCPKey? = nil,
+        secret: TCPSecret? = nil
     ) throws(SystemError) -> CInt {
         let fd = try make(remote.domain)
         do {
             try apply(options, to: fd)
             if let key { try setKey(key, on: fd, for: remote.address) }
+            try secret?.set(on: fd, for: remote.address)
             if let local {
                 _ = try check("bind to \(local.address)") { local.withSockaddr { bind(fd, $0, $1) } }
             }

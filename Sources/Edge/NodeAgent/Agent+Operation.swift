@@ -59,11 +59,14 @@ extension Agent {
     }
 
     /// Takes over what can change while the session stays.
-    func changeLive(_ peer: PeerHandle, to settings: Configuration.PeerSettings) async {
+    func changeLive(_ peer: PeerHandle, to entry: Configuration.PeerSettings) async {
+        let isOfRange = peer.template != nil
+        let settings = isOfRange ? peer.settings.address.map { entry.instance($0) } ?? entry : entry
         await speaker?.setPace(settings.advertisementInterval(configuration.bgp), for: peer.id)
         guard let index = peers.firstIndex(where: { $0.id == peer.id }) else { return }
         let before = shutdown(of: peer)
         peers[index].settings = settings
+        if isOfRange { peers[index].template = entry }
         let after = shutdown(of: peers[index])
         guard before != after else { return }
         await speaker?.setShut(after != nil, peer.id)
@@ -77,7 +80,7 @@ extension Agent {
     /// Peers whose link has come up are called at once.
     func callPeers(_ old: Topology, _ new: Topology) {
         for peer in peers {
-            let address = peer.settings.address
+            guard let address = peer.settings.address else { continue }
             guard old.interface(reaching: address) == nil, new.interface(reaching: address) != nil else { continue }
             peer.loop.post { $0.linkCameUp() }
         }

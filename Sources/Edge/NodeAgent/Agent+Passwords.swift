@@ -6,6 +6,12 @@ import RIB
 /// What was last seen of a peer's password file.
 struct PasswordWatch {
     var stamp: TCPKey.Stamp?
+    /// Whose calls must be signed with it.
+    var reach: Prefix
+    /// Where it was read.
+    var source: TCPSecret.Source
+    /// The keys that the listener was given, where they are keys of TCP-AO.
+    var keys: [TCPAOKeys.Identifiers] = []
     /// Why it gives no key; nil: its key is in use.
     var problem: String?
 }
@@ -15,10 +21,40 @@ extension Agent {
     /// that are exchanged, as Kubernetes does with secrets.
     private static let passwordCheckTime = Duration.seconds(1)
 
+    /// A password file and who is called with it: one peer, or all that may call from a range.
+    private struct KeyHolder {
+        let name: String
+        let source: TCPSecret.Source
+        let reach: Prefix
+        let loops: [PeerLoop]
+    }
+
+    /// Those whose place is known: only they can be called or call.
+    private var keyHolders: [KeyHolder] {
+        let single = peers.filter { $0.template == nil }.compactMap { peer -> KeyHolder? in
+            guard let source = peer.settings.secret, let address = peer.place.target?.address else { return nil }
+            return KeyHolder(name: peer.settings.name, source: source, reach: Prefix(host: address), loops: [peer.loop])
+        }
+        let ranges = configuration.bgp.peers.compactMap { entry -> KeyHolder? in
+            guard let source = entry.secret, let range = entry.location.range else { return nil }
+            let loops = peers.filter { $0.template == entry }.map(\.loop)
+            return KeyHolder(name: entry.name, source: source, reach: range, loops: loops)
+        }
+        return single + ranges
+    }
+
     /// Makes the listener and live connections use what is in the password files now.
     func readPasswords() {
-        for peer in peers { readPassword(peer) }
-        guard peers.contains(where: { $0.settings.passwordFile != nil }) else {
+        let holders = keyHolders
+        for (name, watch) in passwords {
+            let holder = holders.first { $0.name == name }
+            if holder?.reach == watch.reach, holder?.source == watch.source { continue }
+            passwords[name] = nil
+            let isTaken = holders.contains { $0.reach == watch.reach && $0.source.algorithm == watch.source.algorithm }
+            if !isTaken { forgetKey(watch) }
+        }
+        for holder in holders { readPassword(holder) }
+        guard configuration.bgp.peers.contains(where: { $0.secret != nil }) else {
             passwordTimer?.arm(nil, at: .now)
             return
         }
@@ -31,28 +67,32 @@ extension Agent {
 
     /// As above for one peer, which must know its password before it may be called. An earlier key stays when a file
     /// gives none: a session without password is never the answer.
-    func readPassword(_ peer: PeerHandle) {
-        guard let path = peer.settings.passwordFile else { return }
+    private func readPassword(_ holder: KeyHolder) {
         // Before the key is read: a change in between is then seen next time.
-        let stamp = TCPKey.Stamp(file: path)
-        let known = passwords[peer.id]
+        let file = holder.source.file
+        let stamp = TCPKey.Stamp(file: file)
+        let known = passwords[holder.name]
         if let known, known.stamp == stamp { return }
-        let problem = usePassword(path, for: peer, isNew: known == nil)
-        if let problem, problem != known?.problem {
-            LogLine.password(peer: peer.settings.name, file: path, problem).log(to: logger)
+        var watch = PasswordWatch(stamp: stamp, reach: holder.reach, source: holder.source, keys: known?.keys ?? [])
+        watch.problem = useKey(of: holder, &watch.keys, isNew: known == nil)
+        if let problem = watch.problem, problem != known?.problem {
+            LogLine.password(peer: holder.name, file: file, problem).log(to: logger)
         }
         if stamp?.isReadableByOthers == true, known?.stamp?.isReadableByOthers != true {
-            LogLine.password(peer: peer.settings.name, file: path, "every user can read it").log(to: logger)
+            LogLine.password(peer: holder.name, file: file, "every user can read it").log(to: logger)
         }
-        passwords[peer.id] = PasswordWatch(stamp: stamp, problem: problem)
+        passwords[holder.name] = watch
     }
 
     /// What went wrong, in words.
-    private func usePassword(_ path: String, for peer: PeerHandle, isNew: Bool) -> String? {
+    private func useKey(
+        of holder: KeyHolder, _ keys: inout [TCPAOKeys.Identifiers], isNew: Bool
+    ) -> String? {
         do throws(TCPKey.Problem) {
-            let key = try TCPKey(file: path)
+            let secret = try TCPSecret(holder.source)
             do throws(SystemError) {
-                try listener?.setKey(key, for: peer.settings.address)
+                try listener?.setSecret(secret, for: holder.reach, replacing: keys)
+                keys = secret.identifiers
             } catch {
                 return error.description
             }
@@ -60,20 +100,18 @@ extension Agent {
             return error.description
         }
         if !isNew {
-            peer.loop.post { $0.changeKey() }
-            LogLine.passwordChanged(peer: peer.settings.name, file: path).log(to: logger)
+            for loop in holder.loops { loop.post { $0.changeKey() } }
+            LogLine.passwordChanged(peer: holder.name, file: holder.source.file).log(to: logger)
         }
         return nil
     }
 
-    /// The peer is gone: its address may call as it likes, and is refused.
-    func forgetPassword(_ peer: PeerHandle) {
-        passwords[peer.id] = nil
-        guard peer.settings.passwordFile != nil else { return }
+    /// Nobody is there any more: these addresses may call as they like, and are refused.
+    private func forgetKey(_ watch: PasswordWatch) {
         do throws(SystemError) {
-            try listener?.setKey(nil, for: peer.settings.address)
+            try listener?.setSecret(nil, for: watch.reach, replacing: watch.keys)
         } catch {
-            LogLine.setting("the listener's TCP MD5 keys", failed: error.description).log(to: logger)
+            LogLine.setting("the listener's TCP keys", failed: error.description).log(to: logger)
         }
     }
 

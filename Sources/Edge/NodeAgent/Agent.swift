@@ -25,6 +25,13 @@ package actor Agent: Loop {
         var settings: Configuration.PeerSettings
         let id: PeerID
         let loop: PeerLoop
+        /// Where it is, as the loop was told.
+        var place: PeerPlace
+        /// For a peer that has called from a configured range: that entry of the configuration.
+        var template: Configuration.PeerSettings?
+
+        /// The entry of the configuration that it is there for.
+        var configured: Configuration.PeerSettings { template ?? settings }
     }
 
     let logger: Logger
@@ -44,11 +51,18 @@ package actor Agent: Loop {
     /// What happened to every session.
     let history = HistoryBook()
     private(set) var listener: TCPListener?
-    var passwords: [PeerID: PasswordWatch] = [:]
+    /// By the name of the peer, or of the entry with a range.
+    var passwords: [String: PasswordWatch] = [:]
     var passwordTimer: LoopTimer?
     /// Who was refused lately.
     var refusals = LogLimiter<IPAddress>()
     private var sweeper: PodSweeper?
+    /// Looks for the neighbours of unnumbered peers.
+    var discovery: DiscoveryLoop?
+    var neighbors = FoundNeighbors()
+    /// Peers of a range that are being made, by name.
+    var arriving: Set<String> = []
+    var arrivalTimer: LoopTimer?
     private(set) var restart = RestartState()
 
     package init(_ configuration: Configuration, logger: Logger) {
@@ -65,7 +79,8 @@ package actor Agent: Loop {
             await startSpeaker()
             try listen()
             secureListener()
-            for settings in configuration.bgp.peers { await startPeer(settings) }
+            startDiscovery()
+            for settings in configuration.bgp.peers where !settings.isRange { await startPeer(settings) }
             readPasswords()
             await speaker?.start()
         } catch {
@@ -78,8 +93,9 @@ package actor Agent: Loop {
     package func stop(reason: String) async {
         LogLine.stopping(reason).log(to: logger)
         for peer in peers { history.note(peer.settings.name, .agent, "martletd stops: \(reason)") }
-        passwordTimer?.cancel()
-        passwordTimer = nil
+        for timer in [passwordTimer, arrivalTimer] { timer?.cancel() }
+        (passwordTimer, arrivalTimer) = (nil, nil)
+        await discovery?.stop()
         listener?.cancel()
         listener = nil
         let notification: NotificationMessage? =
@@ -220,6 +236,8 @@ package actor Agent: Loop {
         callPeers(self.topology, topology)
         self.topology = topology
         speaker?.post { $0.setTopology(topology) }
+        discovery?.post { $0.setTopology(topology) }
+        updatePlaces()
         if topology.uplinkMTU != mtu { writeNodeState() }
     }
 
@@ -231,7 +249,7 @@ package actor Agent: Loop {
         do throws(SystemError) {
             listener = try TCPListener(on: address, queue: executor.queue) { [weak self] fd, remote in
                 guard let self else { return _ = close(fd) }
-                self.assumeIsolated { $0.accept(fd, remote) }
+                self.assumeIsolated { $0.accept(fd, remote, isKnown: false) }
             }
         } catch {
             throw StartFailure(
@@ -245,17 +263,11 @@ package actor Agent: Loop {
     /// Whether the kernel has IPv6 at all.
     private static var hasIPv6: Bool { access("/proc/net/if_inet6", F_OK) == 0 }
 
-    private func accept(_ fd: CInt, _ remote: SocketAddress) {
-        guard let peer = peers.first(where: { $0.settings.address == remote.address }) else {
-            return refuse(fd, remote)
-        }
-        peer.loop.post { $0.accept(fd) }
-    }
-
     // MARK: peers
 
-    private func startPeer(_ settings: Configuration.PeerSettings) async {
+    func startPeer(_ settings: Configuration.PeerSettings, template: Configuration.PeerSettings? = nil) async {
         guard let speaker else { return }
+        let place = settings.place(topology, neighbors)
         let id = await speaker.addPeer(settings.speakerPeer(configuration.bgp))
         let session = settings.sessionConfiguration(
             configuration.bgp, routerID: routerID, hostName: configuration.node.name,
@@ -264,25 +276,27 @@ package actor Agent: Loop {
             id: id,
             settings: .init(
                 configuration: session, port: settings.port, localAddress: settings.localAddress,
-                options: settings.tcpOptions(configuration.bgp), passwordFile: settings.passwordFile,
-                prefixLimit: settings.prefixLimit),
+                options: settings.tcpOptions(configuration.bgp), secret: settings.secret,
+                prefixLimit: settings.prefixLimit, place: place, extendedNextHop: settings.extendedNextHop),
             restart: await restartState(), seed: .random(in: .min ... .max), speaker: speaker, logger: logger,
             history: history)
         await speaker.setLoop(loop, for: id)
         await speaker.setPace(settings.advertisementInterval(configuration.bgp), for: id)
-        let peer = PeerHandle(settings: settings, id: id, loop: loop)
+        let peer = PeerHandle(settings: settings, id: id, loop: loop, place: place, template: template)
         peers.append(peer)
-        readPassword(peer)
+        readPasswords()
+        // What has been found out while this waited for the speaker.
+        updatePlaces()
         history.note(settings.name, .agent, "martletd \(Version.martlet) starts the session machine")
         await loop.prepare()
         await open(peer)
     }
 
-    private func stopPeer(_ peer: PeerHandle, _ notification: NotificationMessage) async {
+    func stopPeer(_ peer: PeerHandle, _ notification: NotificationMessage) async {
         await peer.loop.stop(notification)
-        forgetPassword(peer)
         await speaker?.removePeer(peer.id)
         peers.removeAll { $0.id == peer.id }
+        readPasswords()
     }
 
     // MARK: reload
@@ -300,19 +314,23 @@ package actor Agent: Loop {
             configuration.bgp.timing != new.bgp.timing || configuration.bgp.clusterID != new.bgp.clusterID
         configuration = new
         await applyPrefixes()
+        startDiscovery()
         let stay = peers.filter { peer in
-            !sessionWide && new.bgp.peers.contains { $0.isSameSession(as: peer.settings) }
+            !sessionWide && new.bgp.peers.contains { $0.isSameSession(as: peer.configured) }
         }
         let go = peers.filter { peer in !stay.contains { $0.id == peer.id } }
-        let come = new.bgp.peers.filter { settings in !stay.contains { $0.settings.isSameSession(as: settings) } }
-        operatorShutdowns = operatorShutdowns.filter { name, _ in new.bgp.peers.contains { $0.name == name } }
+        let come = new.bgp.peers.filter { settings in
+            !settings.isRange && !stay.contains { $0.configured.isSameSession(as: settings) }
+        }
+        let names = new.bgp.peers.map(\.name) + stay.map(\.settings.name)
+        operatorShutdowns = operatorShutdowns.filter { names.contains($0.key) }
         for peer in stay {
-            guard let settings = new.bgp.peers.first(where: { $0.isSameSession(as: peer.settings) }) else { continue }
-            await changeLive(peer, to: settings)
+            guard let entry = new.bgp.peers.first(where: { $0.isSameSession(as: peer.configured) }) else { continue }
+            await changeLive(peer, to: entry)
         }
         var changed = 0
         for peer in go {
-            let remains = new.bgp.peers.contains { $0.name == peer.settings.name }
+            let remains = new.bgp.peers.contains { $0.name == peer.configured.name }
             changed += remains ? 1 : 0
             await stopPeer(peer, .cease(remains ? .configurationChange : .peerDeconfigured))
         }

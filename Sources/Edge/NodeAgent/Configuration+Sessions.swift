@@ -20,14 +20,9 @@ extension Configuration.PeerSettings {
             case .none: .none
             }
         var peer = SpeakerPeer(
-            name: name, address: address, asNumber: asn, isExternal: !isInternal(bgp), importMode: imports,
+            name: name, address: address ?? .v6(.any), asNumber: asn, isExternal: !isInternal(bgp),
+            importMode: imports,
             exportMode: exports, isClient: routeReflectorClient, allowOwnAS: allowOwnAS)
-        peer.pathSelection =
-            switch addPath.send {
-            case .best, nil: .best
-            case .all: .all
-            case .most(let count): .most(count)
-            }
         peer.role = role?.wire
         peer.localAS = localAS.map { settings in
             var override = LocalAS(settings.asn)
@@ -36,6 +31,12 @@ extension Configuration.PeerSettings {
             return override
         }
         peer.sendsLongLivedStale = bgp.gracefulRestart.longLivedPartialDeployment
+        peer.pathSelection =
+            switch addPath.send {
+            case .best, nil: .best
+            case .all: .all
+            case .most(let count): .most(count)
+            }
         return peer
     }
 
@@ -45,7 +46,8 @@ extension Configuration.PeerSettings {
     ) -> PeerConfiguration {
         let restart = bgp.gracefulRestart
         var session = PeerConfiguration(
-            name: name, address: address, remoteAS: asn, localAS: localAS?.asn ?? bgp.asn, routerID: routerID,
+            name: name, address: address ?? .v6(.any), remoteAS: asn,
+            localAS: localAS?.asn ?? bgp.asn, routerID: routerID,
             holdTime: holdTime(bgp), keepaliveTime: bgp.keepaliveTime,
             sendHoldTime: bgp.sendHoldTime,
             families: families.reduce(into: FamilySet()) { $0.insert(FamilySet($1)) }, passive: passive,
@@ -53,13 +55,13 @@ extension Configuration.PeerSettings {
             gracefulRestart: restart.enabled && keepsForwarding
                 ? .init(restartTime: UInt16(clamping: restart.restartTime.wholeSeconds)) : nil,
             hostName: hostName)
-        session.takesPathIDs = addPath.receive
-        session.sendsPathIDs = addPath.send != nil
         session.acceptsAnyExternalAS = isAnyExternal
         session.nodeAS = bgp.asn
         session.role = role?.wire
         session.strictRole = strictRole
         session.longLivedStaleTime = longLivedStaleTime ?? restart.longLivedStaleTime
+        session.takesPathIDs = addPath.receive
+        session.sendsPathIDs = addPath.send != nil
         return session
     }
 

@@ -82,6 +82,8 @@ struct ControlAnswers: ControlProvider {
             let local = await peer.loop.localAddress
             var document = SessionDocument(
                 peer.settings, bgp, status, summaries, localAddress: local.map(\.description), at: .now)
+            if let target = peer.place.target { document.address = target.description }
+            document.waiting = await peer.loop.waiting
             document.shutdown = await agent.shutdown(of: peer)
             documents.append(document)
         }
@@ -91,7 +93,9 @@ struct ControlAnswers: ControlProvider {
     /// A peer by name or address.
     private func peer(_ name: String) async -> Agent.PeerHandle? {
         let address = IPAddress(name)
-        return await agent.peers.first { $0.settings.name == name || $0.settings.address == address }
+        let peers = await agent.peers
+        return peers.first { $0.settings.name == name || $0.place.target?.description == name }
+            ?? peers.first { address != nil && $0.place.target?.address == address }
     }
 
     private func unknownPeer(_ name: String) async -> ControlReply {

@@ -15,7 +15,7 @@ extension SessionDocument {
         let holdTime = negotiated?.holdTime ?? settings.holdTime(bgp)
         let keepaliveTime = negotiated?.keepaliveTime ?? bgp.keepaliveTime ?? holdTime / 3
         self.init(
-            peer: settings.name, address: settings.address.description,
+            peer: settings.name, address: settings.location.description,
             asn: (negotiated?.peerAS ?? settings.asn).rawValue,
             localASN: (settings.localAS?.asn ?? bgp.asn).rawValue, external: !settings.isInternal(bgp),
             state: .init(status),
@@ -130,8 +130,8 @@ extension RouteDocument {
             largeCommunities: fields.largeCommunities.map(\.description),
             ageSeconds: Int(now - min(now, view.received)),
             state: state, reason: reason, stale: view.isStale)
-        pathID = view.pathID == 0 ? nil : view.pathID
         onlyToCustomer = fields.onlyToCustomer?.rawValue
+        pathID = view.pathID == 0 ? nil : view.pathID
     }
 }
 

@@ -100,6 +100,18 @@ final class HistoryBook: Sendable {
         state.withLock { $0.events[peer, default: []].suffix(Self.limit) }
     }
 
+    /// Lets go of a peer that is none any more: who calls from a range must not fill memory and disk with names.
+    func forget(_ peer: String) {
+        let directory = state.withLock { state in
+            state.events[peer] = nil
+            state.dirty.remove(peer)
+            return state.directory
+        }
+        guard let directory else { return }
+        // Behind a write that is under way.
+        queue.async { unlink(Self.path(peer, in: directory)) }
+    }
+
     /// Writes what is not written, and writes no more.
     func close() {
         flush()

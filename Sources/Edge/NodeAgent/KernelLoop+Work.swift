@@ -14,6 +14,7 @@ extension KernelLoop {
 
     private func beginReading(attempt: Int) {
         ledger.beginReading()
+        links.beginReadingRoutes()
         reading = (.ipv4, attempt)
         attemptRead { commands throws(NetlinkError) in try commands.beginRoutes(.ipv4) }
     }
@@ -24,7 +25,10 @@ extension KernelLoop {
             attemptRead { commands throws(NetlinkError) in
                 var routes: [KernelRoute] = []
                 let progress = try commands.readRoutes { routes.append($0) }
-                for route in routes { ledger.read(route) }
+                for route in routes {
+                    ledger.read(route)
+                    links.read(route, owner: configuration.protocolID)
+                }
                 switch (progress, family) {
                 case (.more, _): return
                 case (.interrupted, _) where attempt < 4: beginReading(attempt: attempt + 1)
@@ -42,6 +46,7 @@ extension KernelLoop {
     private func endReading() {
         reading = nil
         ledger.endReading()
+        if links.endReadingRoutes() { linksChanged = true }
         followsEchoes = true
         readingEnded()
     }
@@ -62,6 +67,7 @@ extension KernelLoop {
     private func abandonReading() {
         reading = nil
         ledger.abandonReading()
+        links.abandonReadingRoutes()
         needsReading = true
         readingEnded()
     }
@@ -93,7 +99,9 @@ extension KernelLoop {
         followsEchoes = true
         guard commands != nil else { return }
         do throws(NetlinkError) {
+            let before = links
             links = try commands?.topology() ?? links
+            links.keepRoutes(of: before)
             linksChanged = true
         } catch {
             tell(.readFailed(error))
@@ -105,8 +113,10 @@ extension KernelLoop {
         switch notice {
         case .link(let observation):
             linksChanged = true
-            if let lost = links.observe(observation), ledger.depends(on: lost) { needsReading = true }
+            guard let lost = links.observe(observation) else { return }
+            if ledger.depends(on: lost) || links.hasDefaultRoute(on: lost) { needsReading = true }
         case .route(let observation, let cause):
+            if links.observe(observation, owner: configuration.protocolID) { linksChanged = true }
             guard configuration.enabled, ledger.concerns(observation.route) else { return }
             if cause != .ourselves { followsEchoes = true }
             ledger.observe(observation, cause: cause, at: now)

@@ -70,19 +70,29 @@ package actor KernelLoop: Loop {
         self.commands = commands
         let monitor = try NetlinkMonitor(ownPortID: commands.portID, namespace: namespace)
         links = try commands.topology()
+        try readRoutes(commands)
         topology = links.topology
         ledger.update(topology)
-        if configuration.enabled {
-            ledger.beginReading()
-            for family in AddressFamily.allCases { for route in try commands.routes(family) { ledger.read(route) } }
-            ledger.endReading()
-        }
         followsEchoes = true
         lastReading = Self.now()
         listen(to: monitor)
         queueTurn()
         return KernelStart(
             topology: topology, adoptedIPv4: ledger.adopted(.ipv4), adoptedIPv6: ledger.adopted(.ipv6))
+    }
+
+    /// Reads all routes at once, at the start; without a FIB only for the default gateway's sake.
+    private func readRoutes(_ commands: RouteSocket) throws {
+        if configuration.enabled { ledger.beginReading() }
+        links.beginReadingRoutes()
+        for family in AddressFamily.allCases {
+            for route in try commands.routes(family) {
+                links.read(route, owner: configuration.protocolID)
+                if configuration.enabled { ledger.read(route) }
+            }
+        }
+        _ = links.endReadingRoutes()
+        if configuration.enabled { ledger.endReading() }
     }
 
     private func listen(to monitor: NetlinkMonitor) {

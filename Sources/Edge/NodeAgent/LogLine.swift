@@ -11,12 +11,15 @@ enum LogLine {
     case converged(byDeadline: Bool)
     case listening(String)
     case cannotListen(String, String)
-    case refused(address: IPAddress, String)
+    case refused(address: String, String)
     /// Lines that would have said the same again.
     case leftOut(String, Int)
     case peerState(peer: String, from: String, to: String, reason: String)
     case peerUp(peer: String, families: String, holdTime: Duration, restarted: Bool)
     case peerAdvice(peer: String, String)
+    case peerWaits(peer: String, String)
+    case peerFound(peer: String, address: String)
+    case peerDeparted(peer: String)
     case password(peer: String, file: String, String)
     case passwordChanged(peer: String, file: String)
     case peerDown(peer: String, reason: String, keepsRoutes: Bool)
@@ -70,7 +73,7 @@ enum LogLine {
                 [("address", address), ("reason", reason)]
             )
         case .refused(let address, let reason):
-            (.notice, "connection refused", [("address", address.description), ("reason", reason)])
+            (.notice, "connection refused", [("address", address), ("reason", reason)])
         case .leftOut(let message, let count):
             (.notice, "lines like the last one were left out", [("of", message), ("count", "\(count)")])
         case .setting(let name, let reason): (.warning, "cannot set \(name)", [("reason", reason)])
@@ -92,6 +95,11 @@ enum LogLine {
             (.error, "problem with a password file", [("peer", peer), ("file", file), ("problem", problem)])
         case .passwordChanged(let peer, let file):
             (.notice, "a changed password is in use", [("peer", peer), ("file", file)])
+        case .peerWaits(let peer, let reason):
+            (.notice, "peer cannot be called", [("peer", peer), ("reason", reason)])
+        case .peerFound(let peer, let address):
+            (.notice, "peer is found", [("peer", peer), ("address", address)])
+        case .peerDeparted(let peer): (.info, "peer of a range is gone and forgotten", [("peer", peer)])
         case .peerAdvice, .peerState, .peerUp, .peerDown, .attributeFault, .noNextHop, .prefixLimitNear,
             .prefixLimitExceeded:
             peerContent

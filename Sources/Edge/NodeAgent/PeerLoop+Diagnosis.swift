@@ -55,6 +55,8 @@ extension PeerLoop {
     func status() -> PeerStatus {
         let now = Instant.now
         var status = machine.status(at: now)
+        // Not shut down by anybody: it only does not know where to call.
+        if waiting != nil { status.isStopped = false }
         guard let advice = advice(at: now) else { return status }
         let error = status.lastError
         status.lastError = SessionError(
@@ -72,9 +74,10 @@ extension PeerLoop {
     }
 
     private func advice(at now: Instant) -> String? {
-        guard session == nil, let counters = TCPCounters.read() else { return nil }
+        guard session == nil, let address = target?.address, let counters = TCPCounters.read() else { return nil }
         return SilenceWatch.advice(
-            silence.rise(to: counters, at: now), hasPassword: settings.passwordFile != nil, options: settings.options,
-            isOnLink: LocalLinks.reach(settings.configuration.address))
+            silence.rise(to: counters, at: now), hasPassword: settings.secret.map { $0.algorithm == nil } ?? false,
+            options: settings.options,
+            isOnLink: address.needsScope || LocalLinks.reach(address))
     }
 }

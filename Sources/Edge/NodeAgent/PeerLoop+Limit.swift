@@ -29,6 +29,6 @@ extension PeerLoop {
     func tryAgain() {
         limitTimer?.cancel()
         limitTimer = nil
-        perform(machine.start(at: .now))
+        startMachine()
     }
 }

@@ -6,6 +6,7 @@ import NetTypes
 extension PeerLoop {
     /// Ends the session until `enable`; the peer's operators read `message` (RFC 9003).
     func shutDown(message: String?) {
+        isStarted = false
         limitTimer?.cancel()
         limitTimer = nil
         history.note(name, .agent, "shut down by the operator" + (message.map { ": \"\($0)\"" } ?? ""))

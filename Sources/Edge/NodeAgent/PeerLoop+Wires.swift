@@ -22,23 +22,26 @@ extension PeerLoop {
 
     /// A socket that connects, with the peer's password and options from the first packet on.
     private func openSocket() throws(ConnectFailure) -> CInt {
-        let key = try password()
-        let remote = SocketAddress(settings.configuration.address, port: settings.port)
-        let local = settings.localAddress.map { SocketAddress($0, port: 0) }
+        let secret = try secret()
+        guard let target else { throw ConnectFailure(reason: place.waiting ?? "the peer's address is not known") }
+        let remote = SocketAddress(target.address, port: settings.port, scope: target.scope)
+        let local = settings.localAddress.map { SocketAddress($0, port: 0, scope: $0.needsScope ? target.scope : 0) }
         do throws(SystemError) {
-            return try TCPSocket.connect(to: remote, from: local, options: settings.options, key: key)
+            return try TCPSocket.connect(to: remote, from: local, options: settings.options, secret: secret)
         } catch {
             throw ConnectFailure(reason: "\(error.call): \(error.reason.lowercased())")
         }
     }
 
-    /// The peer's password as it is in its file now; nil where it has none. Without the file there is no connection.
-    private func password() throws(ConnectFailure) -> TCPKey? {
-        guard let path = settings.passwordFile else { return nil }
+    /// The peer's secret as it is in its file now; nil where it has none. Without the file there is no connection.
+    private func secret() throws(ConnectFailure) -> TCPSecret? {
+        guard let source = settings.secret else { return nil }
         do throws(TCPKey.Problem) {
-            return try TCPKey(file: path)
+            let secret = try TCPSecret(source)
+            if wires.isEmpty { keysInUse = secret.identifiers }
+            return secret
         } catch {
-            throw ConnectFailure(reason: "\(path) \(error)")
+            throw ConnectFailure(reason: "\(source.file) \(error)")
         }
     }
 
@@ -47,10 +50,10 @@ extension PeerLoop {
     func secure(_ fd: CInt) -> Bool {
         let reason: String
         do throws(ConnectFailure) {
-            let key = try password()
+            let secret = try secret()
             do throws(SystemError) {
                 try TCPSocket.apply(settings.options, to: fd)
-                if let key { try TCPSocket.setKey(key, on: fd, for: settings.configuration.address) }
+                if let secret, let address = target?.address { try secret.set(on: fd, for: address) }
                 return true
             } catch {
                 reason = error.description
@@ -58,19 +61,21 @@ extension PeerLoop {
         } catch {
             reason = error.reason
         }
-        LogLine.refused(address: settings.configuration.address, reason).log(to: logger)
+        LogLine.refused(address: target?.description ?? name, reason).log(to: logger)
         close(fd)
         return false
     }
 
     /// The password file has changed: live connections go on with the new one.
     func changeKey() {
-        guard let key = try? password() else { return }
+        let old = keysInUse
+        guard let address = target?.address, let secret = try? secret() else { return }
+        keysInUse = secret.identifiers
         for wire in wires.values {
             do throws(SystemError) {
-                try wire.connection.setKey(key, for: settings.configuration.address)
+                try wire.connection.setSecret(secret, for: address, replacing: old)
             } catch {
-                LogLine.setting("the TCP MD5 key of \(name)", failed: error.description).log(to: logger)
+                LogLine.setting("the TCP keys of \(name)", failed: error.description).log(to: logger)
             }
         }
     }

@@ -17,6 +17,16 @@ actor PeerLoop: Loop {
 
     let id: PeerID
     let settings: PeerSettings
+    /// Where the peer is.
+    var place: PeerPlace
+    /// Sessions may be opened: `start` was called and `stop` was not.
+    var isStarted = false
+    /// The keys that connections have, where they are keys and not a password.
+    var keysInUse: [TCPAOKeys.Identifiers] = []
+    /// Since when there is no session.
+    var idleSince = Instant.now
+    /// How long the peer's routes are kept after the session that was lost.
+    var patience = Duration.zero
     private let speaker: SpeakerLoop
     let logger: Logger
     let history: HistoryBook
@@ -44,9 +54,13 @@ actor PeerLoop: Loop {
         var port: UInt16
         var localAddress: IPAddress?
         var options = TCPOptions()
-        /// The file with the TCP MD5 password; nil: the session has none.
-        var passwordFile: String?
+        /// What signs the segments; nil: nothing does.
+        var secret: TCPSecret.Source?
         var prefixLimit: Configuration.PrefixLimit?
+        /// Where the peer is at the start; nil: at its configured address.
+        var place: PeerPlace?
+        /// Whether IPv6 next hops are offered for IPv4; nil: over IPv6 sessions.
+        var extendedNextHop: Bool?
     }
 
     /// A TCP connection with the framing of its stream.
@@ -79,6 +93,7 @@ actor PeerLoop: Loop {
         executor = LoopExecutor(label: "martlet.peer.\(settings.configuration.name)")
         self.id = id
         self.settings = settings
+        place = settings.place ?? .at(PeerTarget(settings.configuration.address))
         self.speaker = speaker
         self.logger = logger
         self.history = history
@@ -93,7 +108,9 @@ actor PeerLoop: Loop {
     /// Opens the session.
     func start() {
         prepare()
-        perform(machine.start(at: .now))
+        isStarted = true
+        if let waiting { LogLine.peerWaits(peer: name, waiting).log(to: logger) }
+        startMachine()
     }
 
     /// Makes what a session needs; without `start` it stays shut.
@@ -106,6 +123,7 @@ actor PeerLoop: Loop {
     /// Ends the session: with `notification`, or with nil by closing TCP only, which lets a graceful restart keep
     /// routes.
     func stop(_ notification: NotificationMessage?) {
+        isStarted = false
         perform(machine.stop(notification, at: .now))
         timer?.cancel()
         timer = nil
@@ -180,6 +198,9 @@ actor PeerLoop: Loop {
     private func established(_ connection: ConnectionID, _ negotiated: Negotiated) {
         session = connection
         lastAdvice = nil
+        // A capability without families asks for nothing to be kept (RFC 4724 section 3).
+        let restart = negotiated.peerGracefulRestart.flatMap { $0.families.isEmpty ? nil : $0.restartTime }
+        patience = .seconds(Int64(restart ?? 0))
         useSendHoldTime(negotiated.sendHoldTime, of: connection)
         batchesInFlight = 0
         isPaused = false
@@ -189,12 +210,14 @@ actor PeerLoop: Loop {
             restarted: negotiated.peerGracefulRestart?.restarted ?? false
         ).log(to: logger)
         note(up: families)
-        let local = wires[connection]?.connection.localAddress
-        speaker.post { [id] in $0.established(id, connection, negotiated, local: local) }
+        let (local, remote) = (wires[connection]?.connection.localAddress, target?.address)
+        speaker.post { [id] in $0.established(id, connection, negotiated, local: local, remote: remote) }
     }
 
     private func down(_ reason: DownReason) {
         session = nil
+        idleSince = .now
+        if !reason.keepsRoutes { patience = .zero }
         silence.restart(.read(), at: .now)
         batch = []
         LogLine.peerDown(peer: name, reason: reason.text, keepsRoutes: reason.keepsRoutes).log(to: logger)

@@ -41,8 +41,9 @@ actor SpeakerLoop: Loop {
     /// The way to an established peer.
     private struct Output {
         let connection: ConnectionID
-        /// Our end of the connection.
-        let local: IPAddress?
+        /// Both ends of the connection.
+        let local: SocketAddress?
+        let remote: IPAddress?
         /// The peer's loop takes more bytes. One portion is on its way at a time, so a slow peer costs no memory.
         var isWritable = true
     }
@@ -127,7 +128,9 @@ actor SpeakerLoop: Loop {
     func setTopology(_ topology: Topology) {
         self.topology = topology
         // An IPv6 address is often there only after the session: duplicate address detection takes seconds.
-        for (id, output) in outputs { speaker.setAddresses(topology.sessionAddresses(output.local), for: id) }
+        for (id, output) in outputs {
+            speaker.setAddresses(topology.sessionAddresses(output.local, output.remote), for: id)
+        }
         // Without the pods' links, which only have link-local addresses: else every new pod would judge the whole table
         // anew.
         let own = Set(topology.interfaces.lazy.filter { !$0.isPodLink }.flatMap(\.addresses).map(\.address))
@@ -140,11 +143,13 @@ actor SpeakerLoop: Loop {
 
     // MARK: sessions
 
-    func established(_ id: PeerID, _ connection: ConnectionID, _ negotiated: Negotiated, local: SocketAddress?) {
+    func established(
+        _ id: PeerID, _ connection: ConnectionID, _ negotiated: Negotiated, local: SocketAddress?, remote: IPAddress?
+    ) {
         guard speaker.peer(id) != nil else { return }
-        let addresses = topology.sessionAddresses(local?.address)
+        let addresses = topology.sessionAddresses(local, remote)
         speaker.established(id, negotiated, addresses, at: .now)
-        outputs[id] = Output(connection: connection, local: local?.address)
+        outputs[id] = Output(connection: connection, local: local, remote: remote)
         paces[id]?.restart()
         for summary in speaker.summaries(id) where summary.obstacle != nil {
             LogLine.noNextHop(peer: speaker.peer(id)?.name ?? "", family: summary.family).log(to: logger)

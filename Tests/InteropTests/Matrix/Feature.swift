@@ -1,6 +1,6 @@
 /// A row of the interop matrix: what two speakers do with each other.
 enum Feature: String, CaseIterable, Sendable {
-    case external, `internal`, password, hopLimit, ourRestart, theirRestart, theirRefresh, ourRefresh
+    case external, `internal`, unnumbered, password, hopLimit, ourRestart, theirRestart, theirRefresh, ourRefresh
     case theirPaths, ourPaths, extendedMessages
     case largeCommunities, theirShutdown, ourShutdown, theirPrefixes, ourPrefixes
 
@@ -9,6 +9,7 @@ enum Feature: String, CaseIterable, Sendable {
         switch self {
         case .external: "External session (RFC 4271, 4760)"
         case .internal: "Internal session (RFC 4456)"
+        case .unnumbered: "Unnumbered session (RFC 8950)"
         case .password: "TCP MD5 (RFC 2385)"
         case .hopLimit: "GTSM (RFC 5082)"
         case .ourRestart: "Our restart (RFC 4724)"
@@ -31,6 +32,7 @@ enum Feature: String, CaseIterable, Sendable {
         switch self {
         case .external: "both families go both ways: into their table, into our kernel, and out again"
         case .internal: "the same inside one AS, with the router as route reflector"
+        case .unnumbered: "both sides find each other on the link, and pods of both families talk through the router"
         case .password: "a session does not come up with a wrong password, and does with the right one"
         case .hopLimit: "a session comes up where both sides want hop limit 255"
         case .ourRestart: "our agent is killed and comes back, and no packet between pods is lost"

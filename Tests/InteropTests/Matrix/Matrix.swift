@@ -48,6 +48,20 @@ enum Matrix {
         uniqueKeysWithValues: all.map { (Cell(router: $0.0, feature: $0.1), $0.2) })
 
     private static let all: [(RouterKind, Feature, Content)] = [
+        (.bird, .unnumbered, .lacks("BIRD 2.0 wants the address of its neighbour")),
+        (.gobgp, .unnumbered, .lacks("GoBGP 3.10 sends no router advertisements by which to find it")),
+        (.openbgpd, .unnumbered, .lacks("OpenBGPD 7.7 has no sessions by interface, and no RFC 8950")),
+        (.exabgp, .unnumbered, .lacks("ExaBGP 4.2 wants the address of its neighbour")),
+        (
+            .exabgp, .ourRefresh,
+            .lacks(
+                "ExaBGP 4.2 resets the session when it is to answer with the marks of RFC 7313, which it offers: "
+                    + "\"'RouteRefresh' object is not iterable\"")
+        ),
+        (
+            .exabgp, .theirPaths,
+            .test(note: "it makes up what the others have from two nodes")
+        ),
         (
             .gobgp, .extendedMessages,
             .lacks("GoBGP 3.10 does not offer capability 6", unlessOffered: "extended-message")

@@ -56,6 +56,7 @@ final class MatrixRun: Sendable {
     private static let groups = [
         Group(features: SessionBench.features) { try SessionBench.run($0, $1) },
         Group(features: TransitBench.features) { try TransitBench.run($0, $1) },
+        Group(features: [.unnumbered]) { try UnnumberedBench.run($0, $1) },
         Group(features: RestartBench.features) { try RestartBench.run($0, $1) },
     ]
 
@@ -72,7 +73,8 @@ final class MatrixRun: Sendable {
         lock.withLock {
             if let known = started[router] { return known }
             var all: [Feature: Pending] = [:]
-            for group in Self.groups {
+            let wanted = Set(Matrix.cells(of: router).map(\.feature))
+            for group in Self.groups where !wanted.isDisjoint(with: group.features) {
                 let cells = Dictionary(uniqueKeysWithValues: group.features.map { ($0, Pending()) })
                 all.merge(cells) { _, new in new }
                 Thread.detachNewThread { Self.run(group, router, cells) }

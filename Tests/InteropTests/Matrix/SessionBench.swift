@@ -10,7 +10,7 @@ struct SessionBench {
     }
 
     static let features: [Feature] = Feature.allCases.filter {
-        !(TransitBench.features + RestartBench.features).contains($0)
+        !([.unnumbered] + TransitBench.features + RestartBench.features).contains($0)
     }
 
     private static let secret = "mellon-8472"

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "CLinuxDatagram.h"
+#include "CLinuxTCPAO.h"
 
 /// accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC.
 int clinux_accept(int fd, struct sockaddr *address, socklen_t *length);

@@ -70,6 +70,8 @@ package struct SessionDocument: Codable, Sendable, Equatable {
     package var establishedCount: Int = 0
     /// How often it went down again.
     package var dropCount: Int = 0
+    /// What is missing before the peer can be called: its address is not known yet.
+    package var waiting: String?
 
     package init(
         peer: String, address: String, asn: UInt32, localASN: UInt32, external: Bool, state: SessionStateDocument,

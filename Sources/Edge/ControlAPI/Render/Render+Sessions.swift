@@ -65,6 +65,7 @@ extension Render {
     private static func reason(_ session: SessionDocument) -> String {
         guard !session.isEstablished else { return "no families" }
         if let shutdown = session.shutdown { return words(shutdown) }
+        if let waiting = session.waiting { return "waiting: \(waiting)" }
         guard let error = session.lastError else {
             guard session.state != .shutDown else { return "shut down on this side" }
             return session.passive ? "waiting for the peer to connect" : ""
@@ -131,6 +132,7 @@ extension Render {
             ? "never was up"
             : "came up \(Printable.count(ups, "time")), went down \(Printable.count(downs, "time"))"
         var facts = [("State", "\(word(session.state)) for \(since); \(history)")]
+        if let waiting = session.waiting { facts.append(("Waiting", waiting)) }
         if let shutdown = session.shutdown { facts.append(("Shutdown", words(shutdown))) }
         if let error = session.lastError { facts.append(("Last error", long(error))) }
         if let reason = session.lastNotification, reason.text != session.lastError?.text {

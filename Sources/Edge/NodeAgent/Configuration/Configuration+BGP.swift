@@ -1,3 +1,4 @@
+import DispatchIO
 import NetTypes
 
 extension Configuration {
@@ -19,13 +20,16 @@ extension Configuration {
         let fibEnabled: Bool
         /// What is wrong with a password file.
         let inspect: (String) -> [String]
+        /// The same for a file of TCP-AO keys.
+        let inspectKeys: (TCPSecret.Source) -> [String]
     }
 
     /// A number that stands in for a wrong or missing one, so that the rest can be read; such a file is refused anyway.
     static let placeholder = ASNumber(rawValue: 0)
 
     static func bgp(
-        _ section: ConfigurationSection, fibEnabled: Bool, inspect: @escaping (String) -> [String]
+        _ section: ConfigurationSection, fibEnabled: Bool, inspect: @escaping (String) -> [String],
+        inspectKeys: @escaping (TCPSecret.Source) -> [String]
     ) -> LocatedBGP {
         var section = section
         let asn = section.required("asn", ConfigurationValue.asnWords, ConfigurationValue.asn)
@@ -46,7 +50,7 @@ extension Configuration {
         let context = PeerContext(
             asn: asn?.value, holdTime: holdTime?.value ?? .seconds(90), keepaliveTime: keepalive?.value,
             sendHoldTime: sendHold?.value, listenPort: listenPort?.value ?? 179, listenAddress: listenAddress?.value,
-            fibEnabled: fibEnabled, inspect: inspect)
+            fibEnabled: fibEnabled, inspect: inspect, inspectKeys: inspectKeys)
         let peers = section.sections("peers").compactMap { peer($0, context) }
         section.finish()
         if let keepalive { check(keepalive: keepalive, context, section) }

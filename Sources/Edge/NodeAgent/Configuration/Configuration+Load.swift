@@ -1,4 +1,5 @@
 import CLinux
+import DispatchIO
 import Glibc
 import NetTypes
 
@@ -7,12 +8,13 @@ extension Configuration {
     package static let defaultPath = "/etc/martlet/martletd.yaml"
 
     /// Reads the text of a configuration; `file` only names it in problems, `hostname` is the default of `node.name`,
-    /// `inspect` tells what is wrong with a password file.
+    /// `inspect` tells what is wrong with a password file, `inspectKeys` with a file of TCP-AO keys.
     ///
     /// All problems are found in one go, in the order of the file. With an error among them there is no configuration;
     /// with warnings only, there is.
     package static func load(
-        text: String, file: String, hostname: String, inspect: @escaping (String) -> [String] = { _ in [] }
+        text: String, file: String, hostname: String, inspect: @escaping (String) -> [String] = { _ in [] },
+        inspectKeys: @escaping (TCPSecret.Source) -> [String] = { _ in [] }
     ) -> (configuration: Configuration?, problems: [ConfigurationProblem]) {
         let problems = ProblemCollector(file: file)
         let (root, faults) = YAMLParser.parse(text)
@@ -23,7 +25,7 @@ extension Configuration {
         let section = ConfigurationSection(
             root ?? YAMLNode(content: .mapping([]), mark: .start), path: "", problems: problems)
         guard !section.isWrongKind else { return (nil, problems.sorted) }
-        let configuration = read(section, hostname: hostname, inspect: inspect)
+        let configuration = read(section, hostname: hostname, inspect: inspect, inspectKeys: inspectKeys)
         return (problems.hasErrors ? nil : configuration, problems.sorted)
     }
 
@@ -32,7 +34,9 @@ extension Configuration {
         path: String, hostname: String
     ) -> (configuration: Configuration?, problems: [ConfigurationProblem]) {
         do throws(ConfigurationFileError) {
-            return load(text: try contents(path: path), file: path, hostname: hostname, inspect: passwordFileProblems)
+            return load(
+                text: try contents(path: path), file: path, hostname: hostname, inspect: passwordFileProblems,
+                inspectKeys: keyFileProblems)
         } catch {
             let problems = ProblemCollector(file: path)
             problems.error(.start, error.message)
@@ -88,14 +92,15 @@ extension Configuration {
 extension Configuration {
     /// The whole file. Keys are read even after a fault, so that all faults are found.
     private static func read(
-        _ file: ConfigurationSection, hostname: String, inspect: @escaping (String) -> [String]
+        _ file: ConfigurationSection, hostname: String, inspect: @escaping (String) -> [String],
+        inspectKeys: @escaping (TCPSecret.Source) -> [String]
     ) -> Configuration {
         var file = file
         let node = node(file.section("node"), hostname: hostname)
         let clusterCIDRs = file.list("clusterCIDRs", ConfigurationValue.prefixWords, ConfigurationValue.prefix) ?? []
         let fib = fib(file.section("fib"))
         let imports = imports(file.section("import"))
-        let bgp = bgp(file.section("bgp"), fibEnabled: fib.enabled, inspect: inspect)
+        let bgp = bgp(file.section("bgp"), fibEnabled: fib.enabled, inspect: inspect, inspectKeys: inspectKeys)
         let control = control(file.section("control"), node: node)
         let metrics = metrics(file.section("metrics"))
         let log = log(file.section("log"))

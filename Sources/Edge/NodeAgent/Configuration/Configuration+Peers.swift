@@ -12,31 +12,26 @@ extension Configuration {
     private static let unsupportedPeerKeys = [
         "password": "write the password into a file that only root can read, and its path as passwordFile",
         "bfd": "remove it: a dead peer is found by the hold time only",
-        "interface": "remove it and write the peer's address",
-        "defaultGateway": "remove it and write the peer's address",
     ]
 
     static func peer(_ section: ConfigurationSection, _ context: PeerContext) -> LocatedPeer? {
         var section = section
         let name = section.value(
             "name", "letters, digits, \".\", \"_\", \"-\" or \":\", at most 63", ConfigurationValue.peerName)
-        let usesLater = section.contains("interface") || section.contains("defaultGateway")
-        // Those two keys stand in for the address: that they are not supported is said once, below.
-        let address =
-            usesLater
-            ? section.value("address", ConfigurationValue.addressWords, ConfigurationValue.address)
-            : section.required("address", ConfigurationValue.addressWords, ConfigurationValue.address)
+        let read = location(&section)
+        let location = read.place
         var peer = PeerSettings(
-            name: name?.value ?? address?.value.description ?? "", address: address?.value ?? .v4(.any),
+            name: name?.value ?? location?.value.defaultName ?? "", location: location?.value ?? .defaultGateway,
             asn: placeholder)
+        readLocation(&section, into: &peer, read)
         readASN(&section, into: &peer, context)
         readRelation(&section, into: &peer, context)
         readOperation(&section, into: &peer)
-        readSession(&section, into: &peer, address?.mark, context)
+        readSession(&section, into: &peer, location?.mark, context)
         readExchange(&section, into: &peer, context)
         section.finish(unsupported: unsupportedPeerKeys)
-        guard let address else { return nil }
-        return LocatedPeer(settings: peer, nameMark: name?.mark ?? address.mark, addressMark: address.mark)
+        guard let location else { return nil }
+        return LocatedPeer(settings: peer, nameMark: name?.mark ?? location.mark, addressMark: location.mark)
     }
 
     /// How the session is made: TCP, timers, families.
@@ -46,7 +41,7 @@ extension Configuration {
     ) {
         peer.families = families(&section)
         let passive = section.value("passive", ConfigurationValue.boolWords, ConfigurationValue.bool)
-        peer.passive = passive?.value ?? false
+        peer.passive = passive?.value ?? peer.isRange
         let port = section.value("port", "a TCP port from 1 to 65535", ConfigurationValue.integer(1...UInt16.max))
         peer.port = port?.value ?? 179
         let holdTime = section.value("holdTime", ConfigurationValue.holdTimeWords, ConfigurationValue.holdTime)
@@ -54,9 +49,10 @@ extension Configuration {
         let local = section.value("localAddress", ConfigurationValue.addressWords, ConfigurationValue.address)
         peer.localAddress = local?.value
         peer.passwordFile = passwordFile(&section, inspect: context.inspect)
+        readTCPAO(&section, into: &peer, inspect: context.inspectKeys)
         peer.reach = reach(&section)
         if let mark { checkAddresses(peer, mark, local?.mark, context, section.problems) }
-        checkTimers(peer, passive?.mark, holdTime?.mark, context, section.problems)
+        checkTimers(peer, passive?.mark ?? (peer.isRange ? mark : nil), holdTime?.mark, context, section.problems)
     }
 
     /// What is taken from the peer, and what it is told.
@@ -118,26 +114,6 @@ extension Configuration {
         return families.map(\.value)
     }
 
-    private static func checkAddresses(
-        _ peer: PeerSettings, _ mark: YAMLNode.Mark, _ localMark: YAMLNode.Mark?, _ context: PeerContext,
-        _ problems: ProblemCollector
-    ) {
-        if peer.address.isLinkLocal, peer.address.family == .ipv6 {
-            problems.error(
-                mark,
-                "\(peer.address) is link-local, and peers on an interface are not supported yet; write a global address"
-            )
-        }
-        if peer.address == peer.localAddress || peer.address == context.listenAddress {
-            problems.error(mark, "\(peer.address) is our own address; write the peer's")
-        }
-        if let local = peer.localAddress, let localMark, local.family != peer.address.family {
-            problems.error(
-                localMark,
-                "\(local) cannot reach \(peer.address); write an \(peer.address.family) address, or remove it")
-        }
-    }
-
     private static func checkPolicies(
         _ peer: PeerSettings, _ importMark: YAMLNode.Mark?, _ exportMark: YAMLNode.Mark?, _ context: PeerContext,
         _ problems: ProblemCollector
@@ -171,24 +147,6 @@ extension Configuration {
             problems.error(
                 holdMark,
                 "the hold time must be longer than bgp.keepaliveTime (\(keepalive.wholeSeconds)s); change one of them")
-        }
-    }
-
-    static func checkDuplicates(_ peers: [LocatedPeer], _ problems: ProblemCollector) {
-        var addresses: [IPAddress: Int] = [:]
-        var names: [String: Int] = [:]
-        for peer in peers {
-            let (address, name) = (peer.settings.address, peer.settings.name)
-            if let line = addresses[address] {
-                problems.error(
-                    peer.addressMark,
-                    "the address \(address) already belongs to the peer in line \(line); remove one of them")
-            } else if let line = names[name] {
-                problems.error(
-                    peer.nameMark, "the name \"\(name)\" already belongs to the peer in line \(line); choose another")
-            }
-            addresses[address] = addresses[address] ?? peer.addressMark.line
-            names[name] = names[name] ?? peer.nameMark.line
         }
     }
 }

@@ -53,6 +53,7 @@ extension Configuration.PeerSettings {
     func tcpOptions(_ bgp: Configuration.BGPSettings) -> TCPOptions {
         let holdTime = holdTime(bgp)
         var options = TCPOptions(hopLimit: isInternal(bgp) ? 255 : 1, userTimeout: holdTime == .zero ? nil : holdTime)
+        options.interface = interface
         switch reach {
         case .byKind: break
         case .multihop(let hops): options.hopLimit = hops

@@ -1,3 +1,4 @@
+import DispatchIO
 import NetTypes
 
 /// What `martletd.yaml` says, with every default filled in: plain values that two loads of the same text give alike.
@@ -54,7 +55,7 @@ package struct Configuration: Sendable, Equatable {
         package var gracefulRestart: GracefulRestartSettings
         /// CLUSTER_ID of a route reflector (RFC 4456); nil: the router id.
         package var clusterID: RouterID?
-        /// Configured neighbours; names and addresses are unique.
+        /// Configured neighbours; names and locations are unique.
         package var peers: [PeerSettings]
         /// Shortest time between two rounds of UPDATEs to a peer (RFC 4271 section 9.2.1.1); zero: none.
         package var minimumAdvertisementInterval: Duration = .zero
@@ -79,8 +80,14 @@ package struct Configuration: Sendable, Equatable {
     package struct PeerSettings: Sendable, Equatable {
         /// Letters, digits, `.`, `_`, `-`, `:`; default: the address.
         package var name: String
-        /// The peer's address.
-        package var address: IPAddress
+        /// Where the peer is, or how it is found.
+        package var location: PeerLocation
+        /// The interface that a peer with an address is bound to; nil: any.
+        package var interface: String?
+        /// Peers of one range at a time, 1...10000.
+        package var maxPeers: UInt16 = 100
+        /// Whether IPv6 next hops are offered for IPv4 (RFC 8950); nil: over IPv6 sessions.
+        package var extendedNextHop: Bool?
         /// The peer's AS number; `internal` in the file became our own.
         package var asn: ASNumber
         /// `asn: external`: any AS but ours; `asn` then is 0.
@@ -109,6 +116,8 @@ package struct Configuration: Sendable, Equatable {
         package var localAddress: IPAddress?
         /// Absolute path of the file with the TCP MD5 password (RFC 2385); nil: the session has none.
         package var passwordFile: String?
+        /// Keys of TCP-AO (RFC 5925) in place of a password; nil: the session has none.
+        package var tcpAO: TCPSecret.Source?
         /// How far away the peer may be.
         package var reach: Reach = .byKind
         /// What is taken from the peer.
@@ -126,6 +135,12 @@ package struct Configuration: Sendable, Equatable {
 
         /// The hold time that we propose to this peer.
         package func holdTime(_ bgp: BGPSettings) -> Duration { holdTime ?? bgp.holdTime }
+
+        /// The configured address; nil: the peer is found otherwise.
+        package var address: IPAddress? { location.address }
+
+        /// Stands for all peers that call from a range.
+        package var isRange: Bool { location.range != nil }
 
         /// Whether the peer is in our own AS.
         package func isInternal(_ bgp: BGPSettings) -> Bool { !isAnyExternal && asn == bgp.asn }

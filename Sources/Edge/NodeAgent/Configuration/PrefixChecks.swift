@@ -70,9 +70,10 @@ struct PrefixChecks {
 
     private func checkPeersOutsidePods() {
         for (peer, mark) in zip(bgp.settings.peers, bgp.peerMarks) {
-            if let cidr = podCIDRs.first(where: { $0.value.contains(peer.address) }) {
+            guard let address = peer.address else { continue }
+            if let cidr = podCIDRs.first(where: { $0.value.contains(address) }) {
                 problems.error(
-                    mark, "\(peer.address) lies in the pod CIDR \(cidr.value) of this node; write the router's address")
+                    mark, "\(address) lies in the pod CIDR \(cidr.value) of this node; write the router's address")
             }
         }
     }
