@@ -63,6 +63,7 @@ let package = Package(
         core("NetTypes"),
         core("BGPWire", ["NetTypes"]),
         core("BGPSession", ["BGPWire", "NetTypes"]),
+        core("BGPCapture", ["BGPSession", "BGPWire", "NetTypes"]),
         core("RIB", ["BGPWire", "NetTypes"]),
         core("BGPSpeaker", ["BGPSession", "RIB", "BGPWire", "NetTypes"]),
         core("FIB", ["NetTypes"]),
@@ -82,20 +83,21 @@ let package = Package(
         edge(
             "NodeAgent",
             [
-                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "NeighborDiscovery", "NetTypes", "PodWiring",
-                "DispatchIO", "Netlink", "ControlAPI", "CYAML", "CLinux", logging,
+                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "FIB", "NeighborDiscovery", "NetTypes",
+                "PodWiring", "DispatchIO", "Netlink", "ControlAPI", "CYAML", "CLinux", logging,
             ]),
 
         // Tools
         tool("martletd", ["NodeAgent", "NetTypes", argumentParser, logging]),
         tool("martlet", ["PodNetwork", "CNIPlugin"]),
         tool("martlet-ipam", ["PodAddresses", "CNIPlugin"]),
-        tool("martletctl", ["AgentClient", "ControlAPI", argumentParser]),
+        tool("martletctl", ["AgentClient", "ControlAPI", "BGPCapture", "NetTypes", argumentParser]),
 
         // Tests
         tests("NetTypesTests", ["NetTypes"]),
         tests("BGPWireTests", ["BGPWire", "NetTypes", "TestKit"]),
         tests("BGPSessionTests", ["BGPSession", "BGPWire", "NetTypes"]),
+        tests("BGPCaptureTests", ["BGPCapture", "BGPSession", "BGPWire", "NetTypes", "TestKit"]),
         tests("RIBTests", ["RIB", "BGPWire", "NetTypes"]),
         tests("BGPSpeakerTests", ["BGPSpeaker", "BGPSession", "RIB", "BGPWire", "NetTypes"]),
         tests("DispatchIOTests", ["DispatchIO", "NetTypes"]),
@@ -115,10 +117,11 @@ let package = Package(
         tests(
             "NodeAgentTests",
             [
-                "NodeAgent", "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "FIB", "PodWiring", "DispatchIO", "NetTypes",
-                "CLinux", "TestKit", logging,
+                "NodeAgent", "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "FIB", "PodWiring", "DispatchIO",
+                "NetTypes", "AgentClient", "ControlAPI", "CLinux", "TestKit", logging,
             ]),
         tests("TidyTests", ["TestKit"]),
+        tests("AgentClientTests", ["AgentClient", "ControlAPI", "TestKit"]),
         tests("PluginTests", ["CNIPlugin", "CLinux", "TestKit", "NetTypes"]),
         tests("InteropTests", ["Lab", "TestKit", "BGPWire", "NetTypes"]),
 
@@ -126,7 +129,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "BGPSpeaker", "BGPSession", "RIB", "BGPWire", "CNIPlugin", "NeighborDiscovery", "NetTypes", "NodeAgent",
+                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "CNIPlugin", "NeighborDiscovery", "NetTypes",
+                "NodeAgent",
             ],
             path: "Fuzz/Targets", swiftSettings: settings),
 

@@ -8,6 +8,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case stream
     /// The body of one UPDATE, which a stream with its markers rarely gets to; the first octets as above.
     case update
+    /// A file of captured packets or messages, in any format; the first octet chooses what is assumed.
+    case capture
     /// Two configurations that negotiate, and the body of an OPEN.
     case open
     /// What happens to a speaker with two peers: connections, messages good and bad, timers, changes of its own.
@@ -23,6 +25,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .stream: fuzzStream(bytes)
         case .update: fuzzUpdate(bytes)
+        case .capture: fuzzCapture(bytes)
         case .open: fuzzOpen(bytes)
         case .session: fuzzSession(bytes)
         case .discovery: fuzzDiscovery(bytes)

@@ -51,6 +51,8 @@ import Testing
             Step("closed") { $0.closed(1) }, Step("malformed") { $0.malformed(NotificationMessage(1, 1), on: 1) },
             Step("tick") { $0.tick() }, Step("next deadline") { $0.next().1 },
             .silence("silence", unreadInput: false), .silence("unread input", unreadInput: true),
+            Step("reset") { lines($0.peer.reset(.cease(.administrativeReset), at: $0.now)) },
+            Step("link came up") { lines($0.peer.linkCameUp(at: $0.now)) },
             Step("event of an unknown connection") { $0.received(.keepalive, on: 99) },
         ]
 

@@ -100,6 +100,7 @@ enum Canned {
         case .pods: .pods(pods)
         case .explain: .explain(learned)
         case .history: .history(history)
+        case .capture: .error(status: 404, message: "nothing is said here")
         case .order(_, let peer) where peer == "tor-1": .sessions(SessionsDocument(sessions: [torUp]))
         case .order(_, let peer): .error(status: 404, message: "no peer \"\(peer)\" is configured")
         case .drain(let order): .drain(DrainDocument(state: .drained, message: order.message, sessions: 2))

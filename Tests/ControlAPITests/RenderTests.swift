@@ -1,5 +1,6 @@
 import ControlAPI
 import Foundation
+import NetTypes
 import Testing
 
 /// Golden outputs: what an operator sees.

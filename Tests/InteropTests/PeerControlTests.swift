@@ -173,6 +173,26 @@ extension Interop {
             }
         }
 
+        @Test func `an agent without descriptors rests, and takes calls when it has some again`() throws {
+            try Rack.use(nodes: 1) { rack in
+                let link = rack.link(node: 0)
+                // Only the router calls.
+                let node = try rack.startMartlet(0) { $0.peers[0].passive = true }
+                let pid = try #require(node.pid)
+                func limit(_ descriptors: Int) throws {
+                    try node.namespace.require("prlimit", "--pid", "\(pid)", "--nofile=\(descriptors):")
+                }
+                try limit(3)
+                let tor = try rack.startRouter(.bird)
+                let isDown = try always(for: 3) { try tor.state(of: link.nodeIPv4) != "Established" }
+                #expect(isDown)
+                #expect(node.isRunning)
+                try limit(1024)
+                try tor.waitEstablished(link.nodeIPv4)
+                try tor.waitAccepted(Self.pods, from: link.nodeIPv4)
+            }
+        }
+
         @Test func `changes of one interval go out together`() throws {
             try Rack.use(tors: 2, nodes: 1) { rack in
                 let source = try rack.startRouter(.bird)

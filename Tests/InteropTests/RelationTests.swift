@@ -83,6 +83,8 @@ extension Interop {
                 try peer.waitAccepted(Self.pods, from: link.nodeIPv4)
                 let stays = try always(for: 1) { try peer.accepted(from: link.nodeIPv4) == Self.pods }
                 #expect(stays)
+                let told = try node.json("explain", "11.0.0.1")["announcements"].array.first { $0["peer"] == "tor-2" }
+                #expect(told?["detail"].string?.contains("only go to customers") == true, "\(String(describing: told))")
                 let shown = try peer.birdc("show route \(Rack.podCIDRs(0)[0]) all")
                 #expect(shown.contains("otc: 64601"), "\(shown)")
             }
@@ -99,6 +101,31 @@ extension Interop {
                 try tor.waitAccepted(Self.pods, from: link.nodeIPv4)
                 try node.namespace.waitPrefixes(Self.pods.union([remote4]), protocolID: 179)
                 #expect(try node.session(link.routerIPv4)["asn"].int == Int(Rack.torASN(0)))
+            }
+        }
+
+        @Test func `a router of two octets gets our four octets in AS4_PATH`() throws {
+            try Rack.use(nodes: 1) { rack in
+                let link = rack.link(node: 0)
+                var configuration = rack.routerConfiguration()
+                configuration.neighbors[0].asn = 65010
+                configuration.neighbors[0].options = ["enable as4 off"]
+                configuration.networks = [remote4]
+                let tor = try BIRDRouter(configuration, in: rack.tors[0], directory: rack.directory("tor"))
+                let node = try rack.startMartlet(0) {
+                    $0.asn = 4_200_000_001
+                    $0.peers[0].asnText = "external"
+                    $0.peers[0].options = ["localAS: 65010"]
+                }
+                try tor.waitAccepted(Self.pods, from: link.nodeIPv4)
+                let shown = try tor.birdc("show route \(Rack.podCIDRs(0)[0]) all")
+                #expect(shown.contains("BGP.as_path: 65010 4200000001"), "merged from AS4_PATH: \(shown)")
+                try node.namespace.waitPrefixes(Self.pods.union([remote4]), protocolID: 179)
+                let path = try node.json("routes", remote4)["routes"].array.first?["asPath"].string
+                #expect(path == "65010 65001")
+                let session = try node.session(link.routerIPv4)
+                #expect(session["asn"].int == Int(Rack.torASN(0)))
+                #expect(!session["capabilitiesReceived"].array.contains { $0.string == "four-octet-as" }, "\(session)")
             }
         }
 

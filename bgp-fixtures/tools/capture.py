@@ -38,21 +38,21 @@ def write(path, text):
 
 
 # Each returns the commands to start, the command that shuts the peer down, and the version.
-def bird(d):
+def bird(d, more="", suffix=""):
     write(f"{d}/c", f'''router id {SPEAKER};
 protocol device {{ }}
 protocol static s4 {{ ipv4; route {V4} unreachable; }}
 protocol static s6 {{ ipv6; route {V6} unreachable; }}
 protocol bgp n {{ local {SPEAKER} as {SPEAKER_AS}; neighbor {PEER} as {PEER_AS}; passive yes; hold time 90;
-  graceful restart yes;
+  graceful restart yes; {more}
   ipv4 {{ import all; export all; next hop self; }}; ipv6 {{ import all; export all; next hop address fd99::1; }}; }}
 ''')
     version = re.search(r"[\d.]+", run("bird", "--version")).group()
     return ([inside("bird", "-f", "-c", f"{d}/c", "-s", f"{d}/ctl", "-P", f"{d}/pid")], [],
-            ["birdc", "-s", f"{d}/ctl", "disable", "n", f'"{TEXT}"'], f"bird-{version}")
+            ["birdc", "-s", f"{d}/ctl", "disable", "n", f'"{TEXT}"'], f"bird-{version}{suffix}")
 
 
-def frr(d):
+def frr(d, more="", suffix=""):
     write(f"{d}/c", f'''frr defaults traditional
 hostname tor-a
 router bgp {SPEAKER_AS}
@@ -62,7 +62,7 @@ router bgp {SPEAKER_AS}
  bgp graceful-restart
  neighbor {PEER} remote-as {PEER_AS}
  neighbor {PEER} passive
- neighbor {PEER} timers 30 90
+ neighbor {PEER} timers 30 90{more}
  address-family ipv4 unicast
   network {V4}
  exit-address-family
@@ -80,7 +80,7 @@ route-map HOP permit 10
     stop = ["vtysh", "--vty_socket", d, "-d", "bgpd", "-c", "configure terminal", "-c", f"router bgp {SPEAKER_AS}",
             "-c", f"neighbor {PEER} shutdown message {TEXT}"]
     version = re.search(r"version ([\d.]+)", run("/usr/lib/frr/bgpd", "--version")).group(1)
-    return [daemon], [], stop, f"frr-{version}"
+    return [daemon], [], stop, f"frr-{version}{suffix}"
 
 
 def gobgp(d):
@@ -238,8 +238,19 @@ DIFFERS = {
     ("openbgpd", "update-ipv6"): "MP_REACH_NLRI stands after the other attributes and has the extended length",
 }
 
+
+# Roles (RFC 9234), so that ONLY_TO_CUSTOMER comes too, and long-lived graceful restart (RFC 9494).
+def bird_roles(d):
+    return bird(d, "local role provider; long lived graceful restart yes; long lived stale time 3600;", "-roles")
+
+
+def frr_roles(d):
+    return frr(d, f"\n neighbor {PEER} local-role provider\n bgp long-lived-graceful-restart stale-time 3600", "-roles")
+
+
 SPEAKERS = {"bird": bird, "frr": frr, "gobgp": gobgp, "openbgpd": openbgpd, "exabgp": exabgp,
-            "bird-rich": rich(bird, bird_more), "frr-rich": rich(frr, frr_more), "gobgp-rich": rich(gobgp, gobgp_more)}
+            "bird-rich": rich(bird, bird_more), "frr-rich": rich(frr, frr_more), "gobgp-rich": rich(gobgp, gobgp_more),
+            "bird-roles": bird_roles, "frr-roles": frr_roles}
 
 
 def namespaces_up():
@@ -457,6 +468,7 @@ def record(name, martletd):
             save(folder, "martletd" if ours else version, "ours" if ours else "theirs", messages,
                  f"A session of martletd with {version}: what {'martletd' if ours else version} sent")
             print(version, "ours" if ours else "theirs", [kind(m) for m in messages])
+        shutil.copy(f"{d}/pcap", f"{folder}/session.pcap")
     except Exception as error:
         print(name, "failed:", error, open(f"{d}/log").read()[-800:] if os.path.exists(f"{d}/log") else "", file=sys.stderr)
         return 1

@@ -26,6 +26,28 @@ static inline long long cmicrohttpd_timeout(struct MHD_Daemon *daemon) {
     return timeout > 3600000 ? 3600000 : (long long)timeout;
 }
 
+/// The socket of a connection, or -1.
+static inline int cmicrohttpd_socket(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info == NULL ? -1 : info->connect_fd;
+}
+
+/// Queues a response without a known end, whose octets `reader` gives; `release` gets `context` when it is gone, also
+/// when this fails.
+static inline enum MHD_Result cmicrohttpd_stream(struct MHD_Connection *connection, const char *content_type,
+                                                 MHD_ContentReaderCallback reader, void *context,
+                                                 MHD_ContentReaderFreeCallback release) {
+    struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 32768, reader, context, release);
+    if (response == NULL) {
+        release(context);
+        return MHD_NO;
+    }
+    enum MHD_Result result = MHD_add_response_header(response, "Content-Type", content_type);
+    if (result == MHD_YES) result = MHD_queue_response(connection, 200, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
 /// Queues a response with a copy of `bytes`; `allow` is the method that a 405 names, or NULL.
 static inline enum MHD_Result cmicrohttpd_respond(struct MHD_Connection *connection, unsigned status,
                                                   const void *bytes, size_t size, const char *content_type,

@@ -271,8 +271,8 @@ package struct Speaker: ~Copyable {
     }
 
     /// UPDATEs for at most `limit` prefixes a family, or what was packed in one portion for all peers that get the
-    /// same. Empty when the peer may be told of none of these, which does not mean that nothing is left: see `hasMessages`.
-    /// End-of-RIB follows the last prefix of the first table and never overtakes one.
+    /// same. Empty when the peer may be told of none of these, which does not mean that nothing is left: see
+    /// `hasMessages`. End-of-RIB follows the last prefix of the first table and never overtakes one.
     package mutating func takeMessages(for id: PeerID, limit: Int) -> [UInt8] {
         guard var session = peers[id]?.session else { return [] }
         var bytes: [UInt8] = []

@@ -106,6 +106,9 @@ package struct Framer: Sendable {
         return buffer[start..<(start + 16)].allSatisfy { $0 == 0xff } && buffer[start + 18] == MessageType.notification
     }
 
+    /// The octets that were appended and not yet given out.
+    package var unread: [UInt8] { Array(buffer[start...]) }
+
     /// A copy of the message whose body `next()` has just given out, header included, for logs: at most `limit` octets.
     package func message(_ body: Range<Int>, limit: Int = 4096) -> [UInt8] {
         let whole = (body.lowerBound - Self.headerLength)..<body.upperBound

@@ -16,7 +16,7 @@ extension RIBPeer {
     /// Received attributes as they are stored: with the AS number that we have for the peer in front, and with
     /// ONLY_TO_CUSTOMER where its role wants it (RFC 9234 section 5, ingress 3).
     func received(_ attributes: PathAttributes) -> PathAttributes {
-        guard isExternal else { return attributes }
+        guard isExternal, role != nil || localAS != nil else { return attributes }
         var rewrite = ExportRewrite()
         // Nothing else changes.
         rewrite.isExternal = false

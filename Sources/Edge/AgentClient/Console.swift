@@ -13,7 +13,8 @@ package enum OutputFormat: String, Sendable, CaseIterable {
 
 /// Asks the agent and prints the answer: what the commands of `martletctl` have in common.
 package struct Console: Sendable {
-    private let client: ControlClient
+    /// Asks on the socket of this console.
+    package let client: ControlClient
     private let format: OutputFormat
 
     /// Questions go to the agent on `socket`.
@@ -67,7 +68,7 @@ package struct Console: Sendable {
         case .order: Render.sessions(try client.decode(SessionsDocument.self, answer))
         case .drain, .undrain: Render.drain(try client.decode(DrainDocument.self, answer))
         case .health, .ready: Render.health(try client.decode(HealthDocument.self, answer))
-        case .metrics: String(decoding: answer, as: UTF8.self)
+        case .capture, .metrics: String(decoding: answer, as: UTF8.self)
         }
     }
 }

@@ -51,15 +51,10 @@ package struct ControlClient: Sendable {
 
     /// As `get`, by POST where `posting`; `patience`: seconds that the answer may take longer than usual.
     private func send(_ path: String, posting: Bool, patience: Int) throws(ControlError) -> [UInt8] {
-        guard UnixAddress(socket) != nil else { throw .broken("\(socket) is no path for a socket: at most 107 bytes") }
-        guard let handle = curl_easy_init() else { throw .broken("libcurl does not start") }
+        let handle = try prepare(path)
         defer { curl_easy_cleanup(handle) }
         let body = Body()
         let options = [
-            ccurl_set_string(handle, CURLOPT_UNIX_SOCKET_PATH, socket),
-            ccurl_set_string(handle, CURLOPT_URL, "http://martletd\(path)"),
-            ccurl_set_string(handle, CURLOPT_PROXY, ""),
-            ccurl_set_long(handle, CURLOPT_NOSIGNAL, 1),
             ccurl_set_long(handle, CURLOPT_TIMEOUT, timeout + patience),
             ccurl_set_writer(handle, appendToBody, Unmanaged.passUnretained(body).toOpaque()),
         ]
@@ -81,6 +76,23 @@ package struct ControlClient: Sendable {
         return body.bytes
     }
 
+    /// A transfer of `path` over the socket; the caller cleans up.
+    func prepare(_ path: String) throws(ControlError) -> UnsafeMutableRawPointer {
+        guard UnixAddress(socket) != nil else { throw .broken("\(socket) is no path for a socket: at most 107 bytes") }
+        guard let handle = curl_easy_init() else { throw .broken("libcurl does not start") }
+        let options = [
+            ccurl_set_string(handle, CURLOPT_UNIX_SOCKET_PATH, socket),
+            ccurl_set_string(handle, CURLOPT_URL, "http://martletd\(path)"),
+            ccurl_set_string(handle, CURLOPT_PROXY, ""),
+            ccurl_set_long(handle, CURLOPT_NOSIGNAL, 1),
+        ]
+        guard options.allSatisfy({ $0 == CURLE_OK }) else {
+            curl_easy_cleanup(handle)
+            throw .broken("this libcurl knows no UNIX sockets")
+        }
+        return handle
+    }
+
     /// The answer to a request as bytes, for `-o json`.
     package func get(_ request: ControlRequest) throws(ControlError) -> [UInt8] {
         var patience = 0
@@ -97,7 +109,7 @@ package struct ControlClient: Sendable {
         }
     }
 
-    private func error(_ result: CURLcode, _ handle: UnsafeMutableRawPointer) -> ControlError {
+    func error(_ result: CURLcode, _ handle: UnsafeMutableRawPointer) -> ControlError {
         switch result {
         case CURLE_COULDNT_CONNECT:
             let code = ccurl_get_long(handle, CURLINFO_OS_ERRNO)

@@ -22,6 +22,8 @@ struct HTTPReply {
     var contentType = "application/json"
     /// The method that a 405 allows.
     var allow: String?
+    /// What follows instead of `body`, without an end.
+    var stream: ControlStream?
 }
 
 extension ControlReply {
@@ -37,6 +39,9 @@ extension ControlReply {
             case .explain(let document): return try Self.json(document)
             case .history(let document): return try Self.json(document)
             case .drain(let document): return try Self.json(document)
+            case .capture(let stream):
+                return HTTPReply(
+                    status: 200, body: [], contentType: "application/vnd.tcpdump.pcap", stream: stream)
             case .health(let document): return try Self.json(document, status: document.ok ? 200 : 503)
             case .metrics(let text):
                 return HTTPReply(

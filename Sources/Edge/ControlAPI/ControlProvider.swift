@@ -24,6 +24,8 @@ package enum ControlRequest: Sendable, Equatable {
     case explain(Prefix)
     /// `/v1/sessions/{peer}/history`
     case history(String)
+    /// `/v1/capture/{peer}`: what is said on the peer's connections, as a pcap file without an end.
+    case capture(String)
     /// `POST /v1/sessions/{peer}/shutdown`, `.../enable`, `.../reset`: answered with the session as it then is.
     case order(PeerOrder, peer: String)
     /// `POST /v1/drain`
@@ -107,6 +109,8 @@ package enum ControlReply: Sendable, Equatable {
     case explain(ExplainDocument)
     case history(HistoryDocument)
     case drain(DrainDocument)
+    /// A pcap file that is written while it is read.
+    case capture(ControlStream)
     /// HTTP status 200, or 503 when a check failed.
     case health(HealthDocument)
     /// Metrics in the text form of Prometheus.

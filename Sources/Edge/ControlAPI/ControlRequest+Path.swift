@@ -43,6 +43,7 @@ extension ControlRequest {
             return .order(try parameters.order(parts[3]), peer: parts[2])
         case ("v1", "explain", 3...4):
             return .explain(try Parameters.destination(parts.dropFirst(2).joined(separator: "/")))
+        case ("v1", "capture", 3) where !parts[2].isEmpty: return .capture(parts[2])
         case ("v1", "drain", 2): return .drain(try parameters.drainOrder())
         case ("v1", "undrain", 2): return .undrain
         default:
@@ -50,7 +51,8 @@ extension ControlRequest {
                 status: 404,
                 message:
                     "no such path: \(path); there are /v1/status, /v1/sessions, /v1/sessions/PEER, "
-                    + "/v1/sessions/PEER/history, /v1/routes, /v1/fib, /v1/pods, /v1/explain/ADDRESS, "
+                    + "/v1/sessions/PEER/history, /v1/capture/PEER, /v1/routes, /v1/fib, /v1/pods, "
+                    + "/v1/explain/ADDRESS, "
                     + "POST /v1/sessions/PEER/shutdown, POST /v1/sessions/PEER/enable, POST /v1/sessions/PEER/reset, "
                     + "POST /v1/drain, POST /v1/undrain, /healthz, /readyz, /metrics"
             )
@@ -61,7 +63,9 @@ extension ControlRequest {
     package var method: String {
         switch self {
         case .drain, .undrain, .order: "POST"
-        case .status, .sessions, .session, .routes, .fib, .pods, .explain, .history, .health, .ready, .metrics: "GET"
+        case .status, .sessions, .session, .routes, .fib, .pods, .explain, .history, .capture, .health, .ready,
+            .metrics:
+            "GET"
         }
     }
 
@@ -77,6 +81,7 @@ extension ControlRequest {
         case .explain(let prefix):
             "/v1/explain/" + Self.escape(prefix.isHost ? prefix.address.description : prefix.description)
         case .history(let peer): "/v1/sessions/\(Self.escape(peer))/history"
+        case .capture(let peer): "/v1/capture/\(Self.escape(peer))"
         case .order(let order, let peer):
             "/v1/sessions/\(Self.escape(peer))/\(order.verb)" + Self.text(order.parameters)
         case .drain(let order):

@@ -329,12 +329,17 @@ package actor Agent: Loop {
             await changeLive(peer, to: entry)
         }
         var changed = 0
+        // A session that begins anew brings the same routes back: the kernel keeps them meanwhile.
+        let holds =
+            drainState.state == .serving && go.contains { peer in come.contains { $0.name == peer.settings.name } }
+        if holds { await speaker?.holdKernel() }
         for peer in go {
             let remains = new.bgp.peers.contains { $0.name == peer.configured.name }
             changed += remains ? 1 : 0
             await stopPeer(peer, .cease(remains ? .configurationChange : .peerDeconfigured))
         }
         for settings in come { await startPeer(settings) }
+        if holds { await speaker?.resumeKernel() }
         secureListener()
         readPasswords()
         LogLine.reloaded(added: come.count - changed, removed: go.count - changed, changed: changed).log(to: logger)

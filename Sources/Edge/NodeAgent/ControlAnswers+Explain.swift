@@ -21,7 +21,9 @@ extension ControlAnswers {
             destination: destination, own: own, view: view, peers: peers, topology: await agent.topology,
             pods: (try? await agent.pods()) ?? [], fib: fib, configuration: configuration,
             farewell: await agent.drainState.state)
-        return .explain(facts.document(kernel: lookup(destination.address, await agent.topology)))
+        var document = facts.document(kernel: lookup(destination.address, await agent.topology))
+        document.nearMisses += faultyAnnouncements(of: destination, peers, view)
+        return .explain(document)
     }
 
     private func lookup(_ address: IPAddress, _ topology: Topology) -> KernelLookupDocument {
@@ -139,7 +141,19 @@ struct Explanation {
         if peer.settings.exportPolicy == .none { return "the peer's export policy is none" }
         if let obstacle = view.obstacles[peer.id] { return obstacle }
         if own == nil, peer.settings.exportPolicy == .own { return "export: own announces only prefixes of this node" }
+        if let best = usableBest(of: prefix), let role = peer.settings.role, role.wire.withholdsMarked,
+            let mark = best.attributes.summary.onlyToCustomer
+        {
+            return "AS \(mark) said that it may only go to customers, and we are \(role.wire) here (RFC 9234)"
+        }
+        if usableBest(of: prefix)?.attributes.summary.isLongLivedStale == true {
+            return "it is kept from before a long outage, and goes to peers that know of such only (RFC 9494)"
+        }
         return "it came from this peer, is not for it by the rules of BGP, or waits to be sent"
+    }
+
+    private func usableBest(of prefix: Prefix) -> PathView? {
+        view.coverings.first { $0.prefix == prefix }?.paths.first { !$0.isRejected }
     }
 
     // MARK: what is not used
@@ -173,7 +187,7 @@ extension KernelLookupDocument {
             case .refused(let code): Self.refusal(code)
             }
         let entry = lookup.entry.map { route in
-            "\(route.prefix) protocol \(Self.protocolName(route.protocolID)) table \(route.key.table)"
+            "\(route.prefix) protocol \(Self.protocolName(route.protocolID)) table \(Self.tableName(UInt32(route.key.table)))"
                 + " metric \(route.key.metric)"
         }
         self.init(
@@ -188,6 +202,11 @@ extension KernelLookupDocument {
         case EINVAL: return "dropped: \(text) (a blackhole route)"
         default: return "refused: \(text)"
         }
+    }
+
+    /// Names of rt_tables as iproute2 has them.
+    private static func tableName(_ id: UInt32) -> String {
+        [253: "default", 254: "main", 255: "local"][id] ?? String(id)
     }
 
     /// Names of rt_protos as iproute2 has them.

@@ -21,6 +21,7 @@ struct ControlAnswers: ControlProvider {
         case .pods: await pods()
         case .explain(let prefix): await explain(prefix)
         case .history(let name): await history(name)
+        case .capture(let name): await capture(name)
         case .order(let order, let name): await obey(order, name)
         case .drain(let order): await agent.drain(order)
         case .undrain: await agent.undrain()
@@ -52,6 +53,14 @@ struct ControlAnswers: ControlProvider {
     private func history(_ name: String) async -> ControlReply {
         guard let peer = await peer(name) else { return await unknownPeer(name) }
         return .history(HistoryDocument(peer: peer.settings.name, events: agent.history.events(peer.settings.name)))
+    }
+
+    /// What is said with a peer from now on; ends with its reader.
+    private func capture(_ name: String) async -> ControlReply {
+        guard let peer = await peer(name) else { return await unknownPeer(name) }
+        let stream = ControlStream()
+        await peer.loop.capture(into: stream)
+        return .capture(stream)
     }
 
     // MARK: sessions

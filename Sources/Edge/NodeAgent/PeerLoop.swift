@@ -31,7 +31,11 @@ actor PeerLoop: Loop {
     let logger: Logger
     let history: HistoryBook
     var machine: Peer
-    var wires: [ConnectionID: Wire] = [:]
+    var wires: [ConnectionID: Wire] = [:] {
+        didSet { if !captures.isEmpty { tapEnds() } }
+    }
+    /// Who listens to what is said.
+    var captures: [PeerCapture] = []
     var silence = SilenceWatch()
     /// What the log said last of a silent peer.
     var lastAdvice: String?
@@ -67,6 +71,7 @@ actor PeerLoop: Loop {
     final class Wire {
         let connection: TCPConnection
         var framer = Framer()
+        var memory = WireMemory()
         /// Octets given to the connection, and how many of them the peer's side had taken at the last look.
         private var queued = 0
         private var taken = 0
@@ -178,7 +183,8 @@ actor PeerLoop: Loop {
             if case .notification(let notification) = message { note(sent: notification) }
             var writer = ByteWriter(capacity: 64)
             message.encode(into: &writer, in: machine.decodeContext(on: connection))
-            wire.send(writer.bytes)
+            if case .open = message { wire.memory.keep(writer.bytes, .sent) }
+            transmit(writer.bytes, on: connection, wire)
         case .close(let connection):
             wires.removeValue(forKey: connection)?.connection.close()
         case .established(let connection, let negotiated): established(connection, negotiated)
@@ -231,6 +237,7 @@ actor PeerLoop: Loop {
     func received(_ bytes: UnsafeRawBufferPointer, on connection: ConnectionID) {
         guard let wire = wires[connection] else { return }
         let now = Instant.now
+        tap(received: bytes, on: connection, wire)
         wire.framer.append(bytes)
         while wires[connection] != nil {
             let context = machine.decodeContext(on: connection)
@@ -241,6 +248,7 @@ actor PeerLoop: Loop {
                 guard !wire.framer.isNotificationNext else { return hangUp(on: connection, at: now) }
                 return refuse(notification, on: connection, at: now)
             case .message(let type, let body):
+                if type == 1 { wire.memory.keep(wire.framer.message(body), .received) }
                 do throws(NotificationMessage) {
                     let message = try wire.framer.decode(type: type, body: body, in: context)
                     if case .update(let update) = message { log(update.faults, of: wire.framer.message(body)) }
@@ -321,7 +329,7 @@ actor PeerLoop: Loop {
     func send(_ bytes: [UInt8], on connection: ConnectionID, messages: Int) {
         guard connection == session, let wire = wires[connection] else { return }
         machine.countSentUpdates(messages)
-        wire.send(bytes)
+        transmit(bytes, on: connection, wire)
         if !wire.connection.isFull { speaker.post { [id] in $0.peerIsWritable(id, connection) } }
     }
 

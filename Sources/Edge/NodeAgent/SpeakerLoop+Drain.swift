@@ -21,6 +21,13 @@ extension SpeakerLoop {
         wake()
     }
 
+    /// All peers have converged; for some their End-of-RIB comes before their table (docs/decisions/0005).
+    func endHoldSoon() {
+        guard !isHoldEnding else { return }
+        isHoldEnding = true
+        holdTimer?.arm(.now + Speaker.sweepGrace, at: .now)
+    }
+
     /// Everything reaches the kernel again.
     func endHold() {
         holdTimer?.cancel()
@@ -29,6 +36,7 @@ extension SpeakerLoop {
     }
 
     private func setHold(_ mode: HeldChanges.Mode) {
+        isHoldEnding = false
         let routes = held.set(mode)
         if !routes.isEmpty { kernel?.post { $0.apply(routes) } }
     }

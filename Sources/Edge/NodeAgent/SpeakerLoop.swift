@@ -37,6 +37,8 @@ actor SpeakerLoop: Loop {
     /// Changes that may not reach the kernel while the node says goodbye.
     var held = HeldChanges()
     var holdTimer: LoopTimer?
+    /// All peers are back, and what is held goes after a moment.
+    var isHoldEnding = false
 
     /// The way to an established peer.
     private struct Output {
@@ -240,7 +242,7 @@ actor SpeakerLoop: Loop {
             deadline = .now + Speaker.sweepGrace
         }
         timer?.arm(([deadline, speaker.nextDeadline].compactMap { $0 } + waits).min(), at: .now)
-        if held.mode == .removals, speaker.isConverged { endHold() }
+        if held.mode == .removals, speaker.isConverged { endHoldSoon() }
         if isBusy { wake() }
     }
 

@@ -16,6 +16,7 @@ struct Martletctl: ParsableCommand {
         subcommands: [
             Sessions.self, Session.self, Routes.self, FIB.self, Pods.self, Status.self, Explain.self, History.self,
             Shutdown.self, Enable.self, Reset.self, Drain.self, Undrain.self, Health.self, Ready.self, Metrics.self,
+            Decode.self, Capture.self,
         ])
 
     static func main() {
@@ -23,6 +24,8 @@ struct Martletctl: ParsableCommand {
             var command = try parseAsRoot(commandFirst(Array(CommandLine.arguments.dropFirst())))
             try command.run()
         } catch let error as ControlError {
+            fail("martletctl: \(error)", status: 1)
+        } catch let error as FileProblem {
             fail("martletctl: \(error)", status: 1)
         } catch let error as UsageError {
             fail("Error: \(error)\nSee 'martletctl --help' for more information.", status: 2)

@@ -35,6 +35,14 @@ package actor ControlServer {
         var waiting: [ObjectIdentifier: PendingRequest] = [:]
     }
 
+    /// Most answers without an end at a time.
+    private static let mostStreams = 8
+
+    /// Answers without an end that are on their way.
+    private var senders: [ObjectIdentifier: StreamSender] = [:]
+    /// Runs while there are any.
+    private var pulse: (any DispatchSourceTimer)?
+
     nonisolated package var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// Nothing happens before `start`.
@@ -86,7 +94,12 @@ package actor ControlServer {
             request.reply = ControlReply.error(status: 503, message: "the agent is stopping").encoded()
             MHD_resume_connection(request.connection)
         }
-        MHD_run(running.daemon)
+        for sender in senders.values {
+            sender.stream.finish()
+            if sender.isSuspended { resume(sender) }
+        }
+        // One turn for the end of the answers, another for what it left.
+        for _ in 0..<3 { MHD_run(running.daemon) }
         running.socket.remove()
         running.timer.cancel()
         // The descriptor may only be closed, which the daemon's end does, when the source has let go of it.
@@ -151,11 +164,69 @@ package actor ControlServer {
     }
 
     private func respond(_ request: PendingRequest, _ reply: HTTPReply) -> MHD_Result {
-        reply.body.withUnsafeBytes {
+        if let stream = reply.stream { return send(stream, to: request) }
+        return reply.body.withUnsafeBytes {
             cmicrohttpd_respond(
                 request.connection, UInt32(clamping: reply.status), $0.baseAddress, $0.count, reply.contentType,
                 reply.allow)
         }
+    }
+}
+
+// MARK: - Streams
+
+extension ControlServer {
+    private func send(_ stream: ControlStream, to request: PendingRequest) -> MHD_Result {
+        guard senders.count < Self.mostStreams else {
+            stream.abandon()
+            let message = "\(Self.mostStreams) captures run already; end one of them"
+            return respond(request, ControlReply.error(status: 503, message: message).encoded())
+        }
+        let sender = StreamSender(request.connection, stream, self)
+        senders[ObjectIdentifier(sender)] = sender
+        watchClients()
+        return cmicrohttpd_stream(
+            request.connection, request.reply?.contentType ?? "", readStream, Unmanaged.passRetained(sender).toOpaque(),
+            freeStream)
+    }
+
+    /// A stream has something to say; called on any queue.
+    nonisolated func wake(_ id: ObjectIdentifier) {
+        executor.queue.async {
+            self.assumeIsolated { server in
+                guard let sender = server.senders[id], sender.isSuspended else { return }
+                server.resume(sender)
+                server.turn()
+            }
+        }
+    }
+
+    private func resume(_ sender: StreamSender) {
+        sender.isSuspended = false
+        MHD_resume_connection(sender.connection)
+    }
+
+    func streamEnded(_ id: ObjectIdentifier) {
+        senders[id] = nil
+        guard senders.isEmpty else { return }
+        pulse?.cancel()
+        pulse = nil
+    }
+
+    /// Looks each second for clients that went away while nothing happened.
+    private func watchClients() {
+        guard pulse == nil else { return }
+        let timer = DispatchSource.makeTimerSource(queue: executor.queue)
+        timer.schedule(deadline: .now() + 1, repeating: 1)
+        timer.setEventHandler { [weak self] in
+            self?.assumeIsolated { server in
+                for sender in server.senders.values where sender.isSuspended && sender.isHungUp {
+                    sender.stream.abandon()
+                }
+            }
+        }
+        timer.activate()
+        pulse = timer
     }
 }
 

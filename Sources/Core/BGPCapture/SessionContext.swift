@@ -1,0 +1,50 @@
+import BGPSession
+import BGPWire
+import NetTypes
+
+/// How one direction of a session is read: what its receiver negotiated.
+struct SessionContext: Sendable, Hashable {
+    var decode: DecodeContext
+    /// Families whose prefixes have path identifiers.
+    var pathIDs: FamilySet
+    /// For people: what was agreed on, and how we know.
+    var words: String
+
+    private init(_ decode: DecodeContext, pathIDs: FamilySet, source: String) {
+        (self.decode, self.pathIDs) = (decode, pathIDs)
+        let families = decode.families.families.map { "\($0)-unicast" }.joined(separator: ", ")
+        var parts = [
+            families.isEmpty ? "no family" : families, decode.fourOctetAS ? "four-octet AS" : "two-octet AS",
+            decode.isExternal ? "external" : "internal",
+        ]
+        if decode.maximumLength > 4096 { parts.append("messages up to \(decode.maximumLength) octets") }
+        if decode.enhancedRouteRefresh { parts.append("enhanced route refresh") }
+        if !pathIDs.isEmpty {
+            parts.append("path identifiers for " + pathIDs.families.map { "\($0)-unicast" }.joined(separator: ", "))
+        }
+        words = parts.joined(separator: "; ") + " (\(source))"
+    }
+
+    /// The context of what `sender` says. Without its OPEN: what the settings, or the collector, say.
+    init(sender: Open?, receiver: Open?, hint: ContextHint?, _ settings: CaptureSettings) {
+        let isExternal = hint?.isExternal ?? settings.isExternal
+        guard let sender else {
+            let decode = DecodeContext(
+                fourOctetAS: hint?.fourOctetAS ?? settings.fourOctetAS, families: settings.families,
+                isExternal: isExternal, maximumLength: 65535, enhancedRouteRefresh: true)
+            let pathIDs = hint.map { $0.hasPathIDs ? .all : [] } ?? settings.addPath
+            self.init(decode, pathIDs: pathIDs, source: hint == nil ? "assumed: no OPEN was seen" : "as the file says")
+            return
+        }
+        let ours = receiver ?? OpenJudgement.ourOpen(to: sender, isExternal: isExternal)
+        var decode = DecodeContext(families: [], isExternal: isExternal)
+        if case .accepted(let negotiated) = OpenJudgement(of: sender, answering: ours) {
+            decode = negotiated.decodeContext
+        }
+        if let hint { decode.fourOctetAS = hint.fourOctetAS }
+        let pathIDs = hint.map { $0.hasPathIDs ? .all : [] } ?? settings.addPath
+        self.init(
+            decode, pathIDs: pathIDs,
+            source: receiver == nil ? "the sender's OPEN, and what we would offer" : "both OPENs")
+    }
+}
