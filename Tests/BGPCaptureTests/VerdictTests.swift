@@ -151,4 +151,22 @@ import Testing
         #expect(try Decoded(narrow) { $0.fourOctetAS = false }.messages.first?.verdict.action == .accepted)
         #expect(try Decoded(Sample.good) { $0.isExternal = false }.messages.first?.verdict.action == .treatAsWithdraw)
     }
+
+    @Test func `path identifiers are read where the OPENs agreed on them, or the settings say so`() throws {
+        func open(_ number: UInt16, _ id: UInt8, mode: UInt8) -> [UInt8] {
+            Sample.open(
+                as: number, id: id,
+                capabilities: [1, 4, 0, 1, 0, 1, 65, 4, 0, 0, UInt8(number >> 8), UInt8(number & 255), 69, 4, 0, 1, 1]
+                    + [mode])
+        }
+        let attributes = [Sample.origin, Sample.asPath, Sample.nextHop]
+        let octets = update(attributes, nlri: [0, 0, 0, 7, 24, 10, 244, 1])
+        let agreed = try session(open(64601, 1, mode: 1), open(65000, 2, mode: 2), then: octets)
+        #expect(agreed.verdicts.last == "accepted: 1 announced (RFC 4271 section 4.3)", "\(agreed.text)")
+        #expect(agreed.text.contains("announced: 10.244.1.0/24, path 7  [00 00 00 07 18 0a f4 01]"), "\(agreed.text)")
+        let oneWay = try session(open(64601, 1, mode: 2), open(65000, 2, mode: 2), then: octets)
+        #expect(oneWay.messages.last?.announced.count != 1)
+        #expect(
+            try Decoded(octets) { $0.addPath = .all }.messages.first?.announced.map(\.description) == ["10.244.1.0/24"])
+    }
 }

@@ -1,4 +1,5 @@
 import BGPWire
+import Dispatch
 import DispatchIO
 import Glibc
 import NetTypes
@@ -131,5 +132,12 @@ final class RawPeer {
             if case .update(let update) = message, isWanted(update) { return true }
         }
         return false
+    }
+}
+
+/// Keeps what blocks off the threads that all other tests run on.
+func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+        DispatchQueue.global().async { continuation.resume(with: Result(catching: body)) }
     }
 }

@@ -60,10 +60,3 @@ import Testing
         }
     }
 }
-
-/// Keeps what blocks off the threads that all other tests run on.
-private func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
-    try await withCheckedThrowingContinuation { continuation in
-        DispatchQueue.global().async { continuation.resume(with: Result(catching: body)) }
-    }
-}

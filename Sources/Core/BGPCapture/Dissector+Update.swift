@@ -175,7 +175,7 @@ extension Dissector {
     }
 
     private func prefixes(_ begin: Int, end: Int, _ family: AddressFamily, name: String) -> [Field] {
-        let hasID = pathIDs.contains(family)
+        let hasID = context.pathIDs.contains(family)
         var fields: [Field] = []
         var place = begin
         while place < end {

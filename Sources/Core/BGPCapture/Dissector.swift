@@ -6,15 +6,13 @@ import NetTypes
 struct Dissector {
     let message: ByteView
     let context: DecodeContext
-    /// Families whose prefixes have path identifiers (RFC 7911) in this direction.
-    let pathIDs: FamilySet
 
-    init(_ bytes: [UInt8], in context: DecodeContext, pathIDs: FamilySet) {
-        (message, self.context, self.pathIDs) = (ByteView(bytes[...]), context, pathIDs)
+    init(_ bytes: [UInt8], in context: DecodeContext) {
+        (message, self.context) = (ByteView(bytes[...]), context)
     }
 
-    static func fields(_ bytes: [UInt8], in context: DecodeContext, pathIDs: FamilySet) -> [Field] {
-        Dissector(bytes, in: context, pathIDs: pathIDs).fields()
+    static func fields(_ bytes: [UInt8], in context: DecodeContext) -> [Field] {
+        Dissector(bytes, in: context).fields()
     }
 
     private func fields() -> [Field] {

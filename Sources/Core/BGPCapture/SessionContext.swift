@@ -5,23 +5,21 @@ import NetTypes
 /// How one direction of a session is read: what its receiver negotiated.
 struct SessionContext: Sendable, Hashable {
     var decode: DecodeContext
-    /// Families whose prefixes have path identifiers.
-    var pathIDs: FamilySet
     /// For people: what was agreed on, and how we know.
     var words: String
 
-    private init(_ decode: DecodeContext, pathIDs: FamilySet, source: String) {
-        (self.decode, self.pathIDs) = (decode, pathIDs)
-        let families = decode.families.families.map { "\($0)-unicast" }.joined(separator: ", ")
+    private init(_ decode: DecodeContext, source: String) {
+        self.decode = decode
+        func list(_ families: FamilySet) -> String {
+            families.families.map { "\($0)-unicast" }.joined(separator: ", ")
+        }
         var parts = [
-            families.isEmpty ? "no family" : families, decode.fourOctetAS ? "four-octet AS" : "two-octet AS",
-            decode.isExternal ? "external" : "internal",
+            decode.families.isEmpty ? "no family" : list(decode.families),
+            decode.fourOctetAS ? "four-octet AS" : "two-octet AS", decode.isExternal ? "external" : "internal",
         ]
         if decode.maximumLength > 4096 { parts.append("messages up to \(decode.maximumLength) octets") }
         if decode.enhancedRouteRefresh { parts.append("enhanced route refresh") }
-        if !pathIDs.isEmpty {
-            parts.append("path identifiers for " + pathIDs.families.map { "\($0)-unicast" }.joined(separator: ", "))
-        }
+        if !decode.pathIDs.isEmpty { parts.append("path identifiers for \(list(decode.pathIDs))") }
         words = parts.joined(separator: "; ") + " (\(source))"
     }
 
@@ -29,22 +27,24 @@ struct SessionContext: Sendable, Hashable {
     init(sender: Open?, receiver: Open?, hint: ContextHint?, _ settings: CaptureSettings) {
         let isExternal = hint?.isExternal ?? settings.isExternal
         guard let sender else {
-            let decode = DecodeContext(
+            var decode = DecodeContext(
                 fourOctetAS: hint?.fourOctetAS ?? settings.fourOctetAS, families: settings.families,
                 isExternal: isExternal, maximumLength: 65535, enhancedRouteRefresh: true)
-            let pathIDs = hint.map { $0.hasPathIDs ? .all : [] } ?? settings.addPath
-            self.init(decode, pathIDs: pathIDs, source: hint == nil ? "assumed: no OPEN was seen" : "as the file says")
+            decode.pathIDs = hint.map { $0.hasPathIDs ? .all : [] } ?? settings.addPath
+            self.init(decode, source: hint == nil ? "assumed: no OPEN was seen" : "as the file says")
             return
         }
-        let ours = receiver ?? OpenJudgement.ourOpen(to: sender, isExternal: isExternal)
+        let ours =
+            receiver
+            ?? OpenJudgement.ourOpen(to: sender, isExternal: isExternal, takesPathIDs: !settings.addPath.isEmpty)
         var decode = DecodeContext(families: [], isExternal: isExternal)
         if case .accepted(let negotiated) = OpenJudgement(of: sender, answering: ours) {
             decode = negotiated.decodeContext
         }
-        if let hint { decode.fourOctetAS = hint.fourOctetAS }
-        let pathIDs = hint.map { $0.hasPathIDs ? .all : [] } ?? settings.addPath
-        self.init(
-            decode, pathIDs: pathIDs,
-            source: receiver == nil ? "the sender's OPEN, and what we would offer" : "both OPENs")
+        if let hint {
+            decode.fourOctetAS = hint.fourOctetAS
+            decode.pathIDs = hint.hasPathIDs ? .all : []
+        }
+        self.init(decode, source: receiver == nil ? "the sender's OPEN, and what we would offer" : "both OPENs")
     }
 }

@@ -150,7 +150,7 @@ struct SessionDecoder: Sendable {
             streamOffset: halves[direction].isPlaced ? halves[direction].base : nil,
             fileOffset: origin.fileOffset ?? halves[direction].base,
             bytes: bytes, type: type,
-            fields: Dissector.fields(bytes, in: context.decode, pathIDs: context.pathIDs),
+            fields: Dissector.fields(bytes, in: context.decode),
             verdict: Verdict(.incomplete, "", []))
     }
 

@@ -27,13 +27,15 @@ package enum OpenJudgement: Sendable, Hashable {
         }
     }
 
-    /// The OPEN that Martlet sends with everything it can do, from an AS that makes the peer external or internal.
-    package static func ourOpen(to theirs: Open, isExternal: Bool) -> Open {
+    /// The OPEN that Martlet sends by default, from an AS that makes the peer external or internal; `takesPathIDs`: it
+    /// is configured to take several paths of a prefix.
+    package static func ourOpen(to theirs: Open, isExternal: Bool, takesPathIDs: Bool = false) -> Open {
         let other = ASNumber(rawValue: theirs.asNumber.rawValue == 64512 ? 64513 : 64512)
         let localAS = isExternal ? other : theirs.asNumber
         let routerID = RouterID(rawValue: theirs.routerID.rawValue ^ 1)
-        return PeerConfiguration(
-            name: "", address: .v4(.any), remoteAS: theirs.asNumber, localAS: localAS, routerID: routerID
-        ).open(RestartState())
+        var configuration = PeerConfiguration(
+            name: "", address: .v4(.any), remoteAS: theirs.asNumber, localAS: localAS, routerID: routerID)
+        configuration.takesPathIDs = takesPathIDs
+        return configuration.open(RestartState())
     }
 }

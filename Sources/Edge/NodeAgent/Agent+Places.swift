@@ -36,8 +36,8 @@ extension Agent {
             guard place != peer.place else { continue }
             peers[index].place = place
             moved = true
-            // A neighbour that is only not our gateway any more is told, so that it keeps nothing of ours; others are not
-            // there to hear it.
+            // A neighbour that is only not our gateway any more is told, so that it keeps nothing of ours; others are
+            // not there to hear it.
             let notification: NotificationMessage? =
                 peer.settings.location == .defaultGateway ? .cease(.peerDeconfigured) : nil
             // The listener must know the password before the peer is called.

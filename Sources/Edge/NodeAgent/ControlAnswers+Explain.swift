@@ -187,7 +187,8 @@ extension KernelLookupDocument {
             case .refused(let code): Self.refusal(code)
             }
         let entry = lookup.entry.map { route in
-            "\(route.prefix) protocol \(Self.protocolName(route.protocolID)) table \(Self.tableName(UInt32(route.key.table)))"
+            let table = Self.tableName(UInt32(route.key.table))
+            return "\(route.prefix) protocol \(Self.protocolName(route.protocolID)) table \(table)"
                 + " metric \(route.key.metric)"
         }
         self.init(

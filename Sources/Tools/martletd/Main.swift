@@ -21,6 +21,7 @@ struct Run: AsyncParsableCommand {
     var config = "/etc/martlet/martletd.yaml"
 
     func run() async throws {
+        Process.shareHeap()
         guard let loaded = Process.load(config) else { throw ExitCode(1) }
         let (level, format) = Process.logSettings(loaded)
         var logger = Logger(label: "martletd") { _ in StructuredLogHandler(level: level, format: format) }
