@@ -48,10 +48,13 @@ enum Matrix {
         uniqueKeysWithValues: all.map { (Cell(router: $0.0, feature: $0.1), $0.2) })
 
     private static let all: [(RouterKind, Feature, Content)] = [
-        (.bird, .unnumbered, .lacks("BIRD 2.0 wants the address of its neighbour")),
+        (
+            .bird, .unnumbered,
+            .lacks("BIRD 2.0 finds no neighbour by itself: it wants an address, or a prefix to be called from")
+        ),
         (.gobgp, .unnumbered, .lacks("GoBGP 3.10 sends no router advertisements by which to find it")),
         (.openbgpd, .unnumbered, .lacks("OpenBGPD 7.7 has no sessions by interface, and no RFC 8950")),
-        (.exabgp, .unnumbered, .lacks("ExaBGP 4.2 wants the address of its neighbour")),
+        (.exabgp, .unnumbered, .lacks("ExaBGP 4.2 finds no neighbour by itself: it wants its address")),
         (
             .exabgp, .ourRefresh,
             .lacks(

@@ -142,8 +142,18 @@ struct RestartBench {
         }
         let reports = streams.map { $0.stop() }
         try outcome.get()
-        for report in reports { try check(report.lost == 0 && report.sent > 1000, "\(report)") }
+        for report in reports {
+            try check(report.lost == 0 && report.sent > 1000, "\(report)\n\(histories)\n\(tor.logTail)")
+        }
         try checkKernels()
+    }
+
+    /// What happened to the sessions, for the reader of a failure.
+    private var histories: String {
+        nodes.map { node in
+            node.namespace.role + ":\n"
+                + ((try? node.ctl("history", "tor-0").output).map { String($0.suffix(1500)) } ?? "")
+        }.joined(separator: "\n")
     }
 
     private func checkKernels() throws {
