@@ -1,6 +1,6 @@
 import BGPWire
-import Dispatch
 import DispatchIO
+import Foundation
 import Glibc
 import NetTypes
 import Testing
@@ -138,6 +138,6 @@ final class RawPeer {
 /// Keeps what blocks off the threads that all other tests run on.
 func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
-        DispatchQueue.global().async { continuation.resume(with: Result(catching: body)) }
+        Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
     }
 }

@@ -10,13 +10,6 @@ import Testing
 
 @testable import NodeAgent
 
-/// Runs blocking work on a thread of its own: the few threads of tasks answer it.
-private func onThread<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
-    try await withCheckedThrowingContinuation { continuation in
-        Thread.detachNewThread { continuation.resume(with: Result { try work() }) }
-    }
-}
-
 /// What a capture of a live session holds, and what it costs.
 @Suite(.timeLimit(.minutes(1)))
 struct CaptureTests {

@@ -2,6 +2,7 @@
 #include "CLinux.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 
@@ -29,3 +30,5 @@ int clinux_is_locked(int fd) {
     if (fcntl(fd, F_OFD_GETLK, &lock) != 0) return -1;
     return lock.l_type != F_UNLCK;
 }
+
+void clinux_share_heap(void) { (void)mallopt(M_ARENA_MAX, 1); }

@@ -1,3 +1,4 @@
+import CLinux
 import Dispatch
 import Glibc
 import Logging
@@ -12,7 +13,7 @@ package enum Process {
 
     /// One heap for all threads, before the first of them starts. glibc gives each its own, and what one loop frees is
     /// then of no use to the others: 3 to 4 MB of an agent, for locks that its few threads hardly ever wait for.
-    package static func shareHeap() { _ = mallopt(M_ARENA_MAX, 1) }
+    package static func shareHeap() { clinux_share_heap() }
 
     /// Reads a configuration file and tells every problem; nil when it cannot be used.
     package static func load(_ path: String) -> Configuration? {

@@ -25,6 +25,9 @@ int clinux_open(const char *path, int flags, mode_t mode);
 /// Adds O_NONBLOCK to a descriptor's flags.
 int clinux_set_nonblocking(int fd);
 
+/// mallopt(3) with M_ARENA_MAX 1, of a header that no Swift module has: one heap for all threads.
+void clinux_share_heap(void);
+
 /// Locks a whole file for its open file description, without waiting: until the last descriptor of it is closed, which
 /// the kernel does when the process ends in whatever way. 0, or -1 with errno (EAGAIN: somebody else has it).
 int clinux_lock(int fd);
