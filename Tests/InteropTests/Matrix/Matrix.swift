@@ -89,7 +89,7 @@ enum Matrix {
         ),
         (.gobgp, .ourRestart, .test(note: forwarding)),
         (.gobgp, .theirRestart, .test(note: "started again with `gobgpd -r`, which sets the F bit; \(forwarding)")),
-        (.openbgpd, .ourRestart, .test(note: forwarding)),
+        (.openbgpd, .ourRestart, .test(note: "it waits for us to call; \(forwarding)")),
         (
             .openbgpd, .theirRestart,
             .lacks(

@@ -42,6 +42,9 @@ struct RestartBench {
                 let name = Rack.nodeName(node) + (ends.families == ["ipv6"] ? "-6" : "")
                 var neighbor = Neighbor(name: name, address: ends.node, asn: Rack.nodeASN(node))
                 neighbor.families = ends.families
+                // When both sides call it may lose a second connection, and with it what it keeps of the first: once in
+                // twenty runs it had withdrawn our routes for a second.
+                neighbor.passive = kind == .openbgpd
                 neighbor.nextHopIPv6 = rack.link(node: node).routerIPv6
                 return neighbor
             }
