@@ -101,7 +101,8 @@ extension DecodeContext {
         }
     }
 
-    /// The messages of a stream in these pieces, each as a hash of its beginning: what one means depends on nothing else.
+    /// The messages of a stream in these pieces, each as a hash of its beginning: what one means depends on nothing
+    /// else.
     private func steps(_ pieces: [ArraySlice<UInt8>], in context: DecodeContext) -> [Int] {
         var framer = Framer()
         framer.adopt(context)
