@@ -4,8 +4,8 @@ import TestKit
 import Testing
 
 /// Every attribute × {wrong flags, no octets, one too few, one too many, twice, missing, bad value}, as RFC 7606 and
-/// the RFC of each attribute have it: A accept, D attribute discard, W treat as withdraw, R session reset (3.9, and 3.1 for
-/// what stands twice); `-` where there is no such case.
+/// the RFC of each attribute have it: A accept, D attribute discard, W treat as withdraw, R session reset (3.9, and 3.1
+/// for what stands twice); `-` where there is no such case.
 private struct Row {
     let name: String
     let flags: UInt8
