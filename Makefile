@@ -22,11 +22,11 @@ RELEASE := $(SWIFT) build -c release --static-swift-stdlib -Xswiftc -use-ld=lld 
 	-Xlinker -z -Xlinker pack-relative-relocs -Xswiftc -Xfrontend -Xswiftc -function-sections -Xlinker -L$(CURDIR)/.build/static-libs
 STATIC := $(SWIFT) build -c release --scratch-path .build-static -Xswiftc -static-executable -Xlinker --gc-sections -Xlinker -s
 
-.PHONY: help build demo test test-long lint bench bench-cni fuzz install clean toolchain tor root
+.PHONY: help build demo test interop-table test-long lint bench bench-cni fuzz install clean toolchain tor root
 .NOTPARALLEL:
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: toolchain ## release binaries into build/bin
 	@scripts/install-deps build
@@ -59,6 +59,12 @@ test: root toolchain ## everything: units, fixtures, scenarios, namespaces, real
 	@echo "== tests"
 	@$(SWIFT) build --build-tests
 	@$(SWIFT) test --skip-build --disable-xctest
+
+interop-table: root toolchain ## docs/interop.md, from a run against real routers
+	@scripts/install-deps build test
+	@$(MAKE) --no-print-directory build
+	@$(SWIFT) build --build-tests
+	@MARTLET_INTEROP_TABLE=$(CURDIR)/docs/interop.md $(SWIFT) test --skip-build --disable-xctest --filter MatrixTests
 
 test-long: root toolchain ## what takes its time: abuse for a minute, thousands of simulated networks, ten million fuzz runs
 	@scripts/install-deps build test fuzz

@@ -7,26 +7,7 @@ extension Interop {
     /// Several paths of a prefix (RFC 7911), both ways, with those who can.
     @Suite(.serialized)
     struct AddPathTests {
-        /// What makes a router take several paths of a prefix, and tell them.
-        private static func familyOptions(_ kind: RouterKind) -> [String] {
-            switch kind {
-            case .frr: ["addpath-tx-all-paths"]
-            case .bird: ["add paths on"]
-            case .gobgp: ["[neighbors.afi-safis.add-paths.config]", " receive = true", " send-max = 8"]
-            case .openbgpd: []
-            }
-        }
-
         private static let contested = ["11.0.0.0/24", "2001:db8:11::/48"]
-
-        private func paths(_ router: any Router, of prefix: String, from neighbor: String) throws -> [String] {
-            switch router {
-            case let frr as FRRRouter: try frr.paths(of: prefix, from: neighbor)
-            case let bird as BIRDRouter: try bird.paths(of: prefix, from: neighbor)
-            case let gobgp as GoBGPRouter: try gobgp.paths(of: prefix, from: neighbor)
-            default: throw LabError("\(router.kind) shows no paths")
-            }
-        }
 
         /// `addPath` of each family of a session, as the operator sees it.
         private func negotiated(_ node: MartletNode, _ neighbor: String) throws -> [String?] {
@@ -43,7 +24,7 @@ extension Interop {
                     sources.append(try rack.startRouter(.bird, tor: tor, configuration))
                 }
                 var configuration = rack.routerConfiguration(tor: 2)
-                configuration.neighbors[0].familyOptions = Self.familyOptions(kind)
+                configuration.neighbors[0].addPaths = true
                 let sink = try rack.startRouter(kind, tor: 2, configuration)
                 let node = try rack.startMartlet(0) { configuration in
                     configuration.extra = "fib: {enabled: false}"
@@ -57,7 +38,7 @@ extension Interop {
                 )
                 for prefix in Self.contested {
                     try eventually("\(kind) has both paths of \(prefix)", last: { node.logTail + sink.logTail }) {
-                        try paths(sink, of: prefix, from: ours) == ["64601 65001", "64601 65002"]
+                        try sink.paths(of: prefix, from: ours) == ["64601 65001", "64601 65002"]
                     }
                 }
                 #expect(try negotiated(node, theirs) == ["send", "send"])
@@ -68,9 +49,9 @@ extension Interop {
                 #expect(told.allSatisfy { ($0["pathID"].int ?? 0) > 0 }, "\(told)")
                 try sources[0].withdraw(Self.contested[0])
                 try eventually("\(kind) has lost one path", last: { sink.logTail }) {
-                    try paths(sink, of: Self.contested[0], from: ours) == ["64601 65002"]
+                    try sink.paths(of: Self.contested[0], from: ours) == ["64601 65002"]
                 }
-                #expect(try paths(sink, of: Self.contested[1], from: ours).count == 2)
+                #expect(try sink.paths(of: Self.contested[1], from: ours).count == 2)
             }
         }
 
@@ -79,7 +60,7 @@ extension Interop {
             try Rack.use(nodes: 3) { rack in
                 let shared = ["10.244.9.0/24", "fd00:10:244:9::/64"]
                 var configuration = rack.routerConfiguration()
-                configuration.neighbors[0].familyOptions = Self.familyOptions(kind)
+                configuration.neighbors[0].addPaths = true
                 let tor = try rack.startRouter(kind, configuration)
                 let sources = try (1...2).map { index in try rack.startMartlet(index) { $0.podCIDRs = shared } }
                 let node = try rack.startMartlet(0) { $0.peers[0].options = ["addPath: {receive: true}"] }
@@ -91,7 +72,7 @@ extension Interop {
                 #expect(try negotiated(node, rack.link(node: 0).routerIPv4) == ["receive", "receive"])
                 for (index, source) in [(1, sources[0]), (2, sources[1])] {
                     let ends = rack.link(node: index)
-                    #expect(try paths(tor, of: shared[0], from: ends.nodeIPv4) == ["\(Rack.nodeASN(index))"])
+                    #expect(try tor.paths(of: shared[0], from: ends.nodeIPv4) == ["\(Rack.nodeASN(index))"])
                     #expect(try source.state(of: ends.routerIPv4) == "Established")
                 }
                 let text = try node.ctl("routes", "--received", "tor").output

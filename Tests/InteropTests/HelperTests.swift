@@ -32,26 +32,16 @@ extension Interop {
         private static func start(_ kind: RouterKind, _ rack: Rack, restartTime seconds: Int) throws -> any Router {
             var configuration = rack.routerConfiguration()
             configuration.networks = [remote4, remote6]
+            configuration.keepsForwarding = true
             switch kind {
             case .frr:
-                configuration.extra =
-                    " bgp graceful-restart\n bgp graceful-restart preserve-fw-state\n"
-                    + " bgp graceful-restart restart-time \(seconds)\n"
+                configuration.extra = "router bgp \(configuration.asn)\n bgp graceful-restart restart-time \(seconds)\n"
             default:
                 for index in configuration.neighbors.indices {
                     configuration.neighbors[index].options = ["graceful restart time \(seconds)"]
                 }
             }
             return try rack.startRouter(kind, configuration)
-        }
-
-        private static func crash(_ tor: any Router) {
-            if let frr = tor as? FRRRouter { frr.killBGPD() } else { tor.kill() }
-        }
-
-        private static func restart(_ tor: any Router) throws {
-            try (tor as? FRRRouter)?.restartBGPD()
-            try (tor as? BIRDRouter)?.restart()
         }
 
         private static func isStale(_ node: MartletNode, _ prefix: String) throws -> Bool {
@@ -80,13 +70,13 @@ extension Interop {
                 try streams[0].advance(by: 250)
                 let monitors = try rack.nodes.map { try RouteMonitor($0, in: rack.directory($0.role)) }
                 defer { for monitor in monitors { monitor.stop() } }
-                Self.crash(tor)
+                try tor.crash()
                 try eventually("the routes are stale", last: { nodes[0].logTail }) {
                     try Self.isStale(nodes[0], remote4)
                 }
                 try streams[0].advance(by: 1000)
                 for node in rack.nodes { #expect(try node.prefixes(protocolID: 179) == before) }
-                try Self.restart(tor)
+                try tor.recover()
                 try tor.waitEstablished(rack.link(node: 0).nodeIPv4)
                 for node in rack.nodes { try node.waitPrefixes(all, protocolID: 179, within: 30) }
                 try eventually("nothing is stale", last: { nodes[0].logTail }) {
@@ -114,7 +104,7 @@ extension Interop {
                 let own = Set(Rack.podCIDRs(0))
                 let all = own.union([remote4, remote6])
                 try rack.nodes[0].waitPrefixes(all, protocolID: 179)
-                Self.crash(tor)
+                try tor.crash()
                 try eventually("the routes are stale", last: { node.logTail }) { try Self.isStale(node, remote4) }
                 let stay = try always(for: 2) { try rack.nodes[0].prefixes(protocolID: 179) == all }
                 #expect(stay)

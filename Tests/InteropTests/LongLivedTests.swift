@@ -28,6 +28,7 @@ extension Interop {
                       long-lived-enabled = true
                     """
             default:
+                configuration.keepsForwarding = true
                 configuration.neighbors[0].options = [
                     "graceful restart time 2", "long lived graceful restart on", "long lived stale time \(seconds)",
                 ]
@@ -67,7 +68,7 @@ extension Interop {
                 try eventually("the route is long-lived stale") {
                     try Self.communities(node, remote4) == ["llgr-stale"]
                 }
-                try (tor as? BIRDRouter)?.restart()
+                try tor.recover()
                 try eventually("the route is live", within: 30, last: { node.logTail + tor.logTail }) {
                     try Self.communities(node, remote4) == []
                 }

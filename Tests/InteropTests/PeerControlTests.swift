@@ -168,7 +168,7 @@ extension Interop {
                 try eventually("the session is lost") {
                     try node.state(of: rack.link(node: 0).routerIPv4) != "Established"
                 }
-                try tor.restart()
+                try tor.recover()
                 try node.waitEstablished(rack.link(node: 0).routerIPv4, within: 5)
             }
         }

@@ -7,58 +7,53 @@ package final class BIRDRouter: Router, @unchecked Sendable {
     package let kind = "BIRD"
     package let namespace: Namespace
     private let directory: String
+    private let service: Service
     private let lock = NSLock()
-    private var running: Daemon
-    private var daemon: Daemon { lock.withLock { running } }
     private var configuration: RouterConfiguration
 
     package init(_ configuration: RouterConfiguration, in namespace: Namespace, directory: String) throws {
         self.namespace = namespace
         self.directory = directory
         self.configuration = configuration
+        let bird = try requireProgram("bird", package: "bird2")
         try makeDirectory(directory)
         try writeFile("\(directory)/bird.conf", Self.text(configuration, directory))
-        running = try Self.startBIRD(namespace, directory)
-        try awaitAnswer()
-    }
-
-    /// With `-R` it recovers what an earlier run left (graceful restart).
-    private static func startBIRD(_ namespace: Namespace, _ directory: String) throws -> Daemon {
-        let bird = try requireProgram("bird", package: "bird2")
-        return try Daemon(
+        // With -R it announces nothing before every neighbour is there, or 240 s are over.
+        service = try Service(
             [
-                bird, "-f", "-R", "-c", "\(directory)/bird.conf", "-s", "\(directory)/bird.ctl", "-P",
+                bird, "-f", "-c", "\(directory)/bird.conf", "-s", "\(directory)/bird.ctl", "-P",
                 "\(directory)/bird.pid",
             ],
-            in: namespace, log: "\(directory)/bird.out")
+            in: namespace, log: "\(directory)/bird.out", ready: Self.isReady
+        ) { try Self.answers(directory) }
     }
 
-    private func awaitAnswer() throws {
-        try daemon.wait(for: "BIRD answers birdc") {
-            let status = try birdc("show status")
-            return status.contains("Daemon is up and running") || status.contains("Graceful restart recovery")
+    private static let isReady = "BIRD answers birdc"
+
+    private static func answers(_ directory: String) throws -> Bool {
+        // While it waits for neighbours after a crash it says `Graceful restart recovery in progress` instead.
+        let text = try ask(directory, "show status")
+        return text.contains("Daemon is up and running") || text.contains("Graceful restart recovery in progress")
+    }
+
+    package func crash() { service.killNow() }
+
+    package func recover() throws {
+        try? FileManager.default.removeItem(atPath: "\(directory)/bird.ctl")
+        try service.start(adding: configuration.keepsForwarding ? ["-R"] : [], ready: Self.isReady) {
+            try Self.answers(directory)
         }
     }
 
-    /// Starts it again after `kill`, with the configuration of the beginning.
-    package func restart() throws {
-        let daemon = try Self.startBIRD(namespace, directory)
-        lock.withLock { running = daemon }
-        try awaitAnswer()
-    }
-
     private static func text(_ own: RouterConfiguration, _ directory: String) -> String {
+        let keeps = own.keepsForwarding ? "graceful restart on; " : ""
         var text = """
             log "\(directory)/bird.log" all;
             router id \(own.routerID);
             protocol device { }
             protocol direct { ipv4; ipv6; }
-            protocol kernel kernel4 {
-              graceful restart on; merge paths yes; ipv4 { import none; export where source = RTS_BGP; };
-            }
-            protocol kernel kernel6 {
-              graceful restart on; merge paths yes; ipv6 { import none; export where source = RTS_BGP; };
-            }
+            protocol kernel kernel4 { \(keeps)merge paths yes; ipv4 { import none; export where source = RTS_BGP; }; }
+            protocol kernel kernel6 { \(keeps)merge paths yes; ipv6 { import none; export where source = RTS_BGP; }; }
 
             """
         for family in ["ipv4", "ipv6"] {
@@ -74,15 +69,13 @@ package final class BIRDRouter: Router, @unchecked Sendable {
                   graceful restart on;
 
                 """
-            text += neighbor.options.map { "  \($0);\n" }.joined()
+            text += (options(of: neighbor) + neighbor.options).map { "  \($0);\n" }.joined()
             if neighbor.passive { text += "  passive on;\n" }
             if own.reflects, neighbor.asn == own.asn { text += "  rr client;\n" }
             for family in neighbor.families {
                 var hop = neighbor.asn == own.asn ? "next hop self; " : ""
                 if family == "ipv4", neighbor.extendsNextHop { hop += "extended next hop on; " }
-                let more = neighbor.familyOptions.map { "\($0); " }.joined()
-                text +=
-                    "  \(family) { \(more)import all; \(hop)export where source = RTS_BGP || source = RTS_STATIC; };\n"
+                text += "  \(family) { import all; \(hop)\(channel(of: neighbor)) };\n"
             }
             text += "}\n"
         }
@@ -92,12 +85,18 @@ package final class BIRDRouter: Router, @unchecked Sendable {
     /// BIRD's names are words of its language: no dashes.
     private static func word(_ name: String) -> String { name.replacingOccurrences(of: "-", with: "_") }
 
-    /// One command of birdc.
-    package func birdc(_ command: String) throws -> String {
+    private static func ask(_ directory: String, _ command: String) throws -> String {
         try must(["birdc", "-s", "\(directory)/bird.ctl"] + [command])
     }
 
-    private func name(of neighbor: String) throws -> String {
+    /// One command of birdc.
+    package func birdc(_ command: String) throws -> String { try Self.ask(directory, command) }
+
+    /// All that it logged.
+    var log: String { (try? String(contentsOfFile: "\(directory)/bird.log", encoding: .utf8)) ?? "" }
+
+    /// Its name of the session with a neighbour.
+    func name(of neighbor: String) throws -> String {
         Self.word(try lock.withLock { try configuration.neighbor(neighbor).name })
     }
 
@@ -146,14 +145,11 @@ package final class BIRDRouter: Router, @unchecked Sendable {
         _ = try birdc("disable \(try name(of: neighbor)) \"\(message)\"")
     }
 
-    package var logTail: String {
-        ((try? String(contentsOfFile: "\(directory)/bird.log", encoding: .utf8)).map { String($0.suffix(1500)) } ?? "")
-            + daemon.logTail
-    }
+    package var logTail: String { String(log.suffix(1500)) + service.logTail }
 
-    package func stop() { daemon.stop() }
-    package func kill() { daemon.killNow() }
-    package func keep() { daemon.keep() }
+    package func stop() { service.stop() }
+    package func kill() { service.killNow() }
+    package func keep() { service.keep() }
 
     /// How an operator asks it.
     package var cli: String { "birdc -s \(directory)/bird.ctl" }

@@ -2,21 +2,19 @@ import Foundation
 import TestKit
 
 /// FRRouting: zebra and bgpd in one namespace, with sockets of their own, asked through vtysh.
-package final class FRRRouter: Router, @unchecked Sendable {
+package final class FRRRouter: Router {
     package let kind = "FRR"
     package let namespace: Namespace
     private let directory: String
     private let configuration: RouterConfiguration
-    private let lock = NSLock()
-    /// bgpd, and zebra after it.
-    private var running: [Daemon]
-    private var daemons: [Daemon] { lock.withLock { running } }
+    private let zebra, bgpd: Service
 
     package init(_ configuration: RouterConfiguration, in namespace: Namespace, directory: String) throws {
         self.namespace = namespace
         self.directory = directory
         self.configuration = configuration
         let zebra = try requireProgram("/usr/lib/frr/zebra", package: "frr")
+        let bgpd = try requireProgram("/usr/lib/frr/bgpd", package: "frr")
         _ = try requireProgram("vtysh", package: "frr")
         try makeDirectory(directory)
         try writeFile(
@@ -25,43 +23,39 @@ package final class FRRRouter: Router, @unchecked Sendable {
         try writeFile("\(directory)/vtysh.conf", "")
         // The daemons drop to the user frr, and make their sockets and logs as that user.
         try must(["chown", "-R", "frr:frr", directory])
-        let first = try Daemon(
-            [zebra] + Self.arguments("zebra", directory), in: namespace, log: "\(directory)/zebra.out")
-        running = [first]
+        func arguments(_ daemon: String) -> [String] {
+            [
+                "-f", "\(directory)/\(daemon).conf", "-i", "\(directory)/\(daemon).pid", "-z", "\(directory)/zserv.api",
+                "-A", "127.0.0.1", "-P", "0", "--vty_socket", directory,
+            ]
+        }
+        self.zebra = try Service(
+            [zebra] + arguments("zebra"), in: namespace, log: "\(directory)/zebra.out", ready: "zebra opens its socket"
+        ) { access("\(directory)/zserv.api", F_OK) == 0 }
         do {
-            try first.wait(for: "zebra opens its socket") { access("\(directory)/zserv.api", F_OK) == 0 }
-            running = [try Self.startBGPD(namespace, directory), first]
+            self.bgpd = try Service(
+                [bgpd, "-p", "179"] + arguments("bgpd"), in: namespace, log: "\(directory)/bgpd.out",
+                ready: Self.isReady
+            ) { Self.answers(directory) }
         } catch {
-            first.killNow()
+            self.zebra.killNow()
             throw error
         }
     }
 
-    private static func arguments(_ daemon: String, _ directory: String) -> [String] {
-        [
-            "-f", "\(directory)/\(daemon).conf", "-i", "\(directory)/\(daemon).pid", "-z", "\(directory)/zserv.api",
-            "-A", "127.0.0.1", "-P", "0", "--vty_socket", directory,
-        ]
+    private static let isReady = "bgpd answers vtysh"
+
+    private static func answers(_ directory: String) -> Bool {
+        access("\(directory)/bgpd.vty", F_OK) == 0
+            && (try? ask(directory, "show bgp summary json")).map { $0.hasPrefix("{") } == true
     }
 
-    private static func startBGPD(_ namespace: Namespace, _ directory: String) throws -> Daemon {
-        let program = try requireProgram("/usr/lib/frr/bgpd", package: "frr")
-        let bgpd = try Daemon(
-            [program, "-p", "179"] + arguments("bgpd", directory), in: namespace, log: "\(directory)/bgpd.out")
-        try bgpd.wait(for: "bgpd answers vtysh") {
-            access("\(directory)/bgpd.vty", F_OK) == 0
-                && (try? ask(directory, "show bgp summary json")).map { $0.hasPrefix("{") } == true
-        }
-        return bgpd
-    }
+    /// bgpd only: zebra, and what it put into the kernel, stay.
+    package func crash() { bgpd.killNow() }
 
-    /// Ends bgpd without a word; zebra goes on.
-    package func killBGPD() { daemons.first?.killNow() }
-
-    /// Starts bgpd again with the configuration of the beginning.
-    package func restartBGPD() throws {
-        let bgpd = try Self.startBGPD(namespace, directory)
-        lock.withLock { running[0] = bgpd }
+    package func recover() throws {
+        try? FileManager.default.removeItem(atPath: "\(directory)/bgpd.vty")
+        try bgpd.start(ready: Self.isReady) { Self.answers(directory) }
     }
 
     private static func text(_ own: RouterConfiguration, _ namespace: Namespace, _ directory: String) -> String {
@@ -69,7 +63,9 @@ package final class FRRRouter: Router, @unchecked Sendable {
             "frr defaults traditional", "hostname \(namespace.role)", "log file \(directory)/bgpd.log informational",
             "router bgp \(own.asn)", " bgp router-id \(own.routerID)", " no bgp ebgp-requires-policy",
             " no bgp default ipv4-unicast", " no bgp network import-check", " bgp bestpath as-path multipath-relax",
+            " bgp log-neighbor-changes",
         ]
+        if own.keepsForwarding { lines += [" bgp graceful-restart", " bgp graceful-restart preserve-fw-state"] }
         for neighbor in own.neighbors {
             let kind = neighbor.isUnnumbered ? "interface remote-as" : "remote-as"
             lines += [
@@ -78,8 +74,7 @@ package final class FRRRouter: Router, @unchecked Sendable {
                 " neighbor \(neighbor.address) timers \(own.holdTime / 3) \(own.holdTime)",
                 " neighbor \(neighbor.address) timers connect 1",
             ]
-            if neighbor.extendsNextHop { lines.append(" neighbor \(neighbor.address) capability extended-nexthop") }
-            lines += neighbor.options.map { " neighbor \(neighbor.address) \($0)" }
+            lines += (options(of: neighbor) + neighbor.options).map { " neighbor \(neighbor.address) \($0)" }
             if neighbor.passive { lines.append(" neighbor \(neighbor.address) passive") }
         }
         for family in ["ipv4", "ipv6"] {
@@ -87,7 +82,7 @@ package final class FRRRouter: Router, @unchecked Sendable {
             lines.append("  maximum-paths 4")
             for neighbor in own.neighbors where neighbor.families.contains(family) {
                 lines.append("  neighbor \(neighbor.address) activate")
-                lines += neighbor.familyOptions.map { "  neighbor \(neighbor.address) \($0)" }
+                lines += familyOptions(of: neighbor).map { "  neighbor \(neighbor.address) \($0)" }
                 if own.reflects, neighbor.asn == own.asn {
                     lines.append("  neighbor \(neighbor.address) route-reflector-client")
                     lines.append("  neighbor \(neighbor.address) next-hop-self force")
@@ -96,6 +91,7 @@ package final class FRRRouter: Router, @unchecked Sendable {
             lines += own.networks(family).map { "  network \($0)" }
             lines.append(" exit-address-family")
         }
+        lines += own.neighbors.flatMap(routeMap)
         return lines.joined(separator: "\n") + "\n" + own.extra + "\n"
     }
 
@@ -144,14 +140,13 @@ package final class FRRRouter: Router, @unchecked Sendable {
             "configure terminal", "router bgp \(configuration.asn)", "neighbor \(neighbor) shutdown message \(message)")
     }
 
-    package var logTail: String {
-        ((try? String(contentsOfFile: "\(directory)/bgpd.log", encoding: .utf8)).map { String($0.suffix(1000)) } ?? "")
-            + daemons.map(\.logTail).joined()
-    }
+    /// All that bgpd logged.
+    var log: String { (try? String(contentsOfFile: "\(directory)/bgpd.log", encoding: .utf8)) ?? "" }
+    package var logTail: String { String(log.suffix(1000)) + bgpd.logTail + zebra.logTail }
 
-    package func stop() { for daemon in daemons { daemon.stop() } }
-    package func kill() { for daemon in daemons { daemon.killNow() } }
-    package func keep() { for daemon in daemons { daemon.keep() } }
+    package func stop() { for service in [bgpd, zebra] { service.stop() } }
+    package func kill() { for service in [bgpd, zebra] { service.killNow() } }
+    package func keep() { for service in [bgpd, zebra] { service.keep() } }
 
     /// How an operator asks it.
     package var cli: String { "vtysh --vty_socket \(directory) --config_dir \(directory)" }

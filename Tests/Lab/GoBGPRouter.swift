@@ -7,7 +7,7 @@ package final class GoBGPRouter: Router {
     package let namespace: Namespace
     private let directory: String
     private let configuration: RouterConfiguration
-    private let daemon: Daemon
+    private let service: Service
 
     package init(_ configuration: RouterConfiguration, in namespace: Namespace, directory: String) throws {
         self.namespace = namespace
@@ -16,15 +16,29 @@ package final class GoBGPRouter: Router {
         let gobgpd = try requireProgram("gobgpd", package: "gobgpd")
         try makeDirectory(directory)
         try writeFile("\(directory)/gobgpd.toml", Self.text(configuration))
-        daemon = try Daemon(
+        service = try Service(
             [gobgpd, "-f", "\(directory)/gobgpd.toml", "-t", "toml", "--api-hosts", "127.0.0.1:50051", "--log-plain"],
-            in: namespace, log: "\(directory)/gobgpd.log")
-        try daemon.wait(for: "gobgpd answers") { try ask("global").int(at: "asn") == Int(configuration.asn) }
+            in: namespace, log: "\(directory)/gobgpd.log", ready: "gobgpd answers"
+        ) { try Self.answers(configuration, namespace) }
+        for network in configuration.networks { try announce(network) }
+    }
+
+    private static func answers(_ own: RouterConfiguration, _ namespace: Namespace) throws -> Bool {
+        try ask(namespace, ["global"]).int(at: "asn") == Int(own.asn)
+    }
+
+    package func crash() { service.killNow() }
+
+    /// It keeps nothing over its death: what it originates must be told again. `-r` sets the R and F bits.
+    package func recover() throws {
+        try service.start(adding: ["-r"], ready: "gobgpd answers") { try Self.answers(configuration, namespace) }
         for network in configuration.networks { try announce(network) }
     }
 
     private static func text(_ own: RouterConfiguration) -> String {
+        let policy = Policy(own)
         var text = "[global.config]\n as = \(own.asn)\n router-id = \"\(own.routerID)\"\n port = 179\n"
+        text += policy.use
         for neighbor in own.neighbors {
             text += """
                 [[neighbors]]
@@ -32,24 +46,28 @@ package final class GoBGPRouter: Router {
                   neighbor-address = "\(neighbor.address)"
                   peer-as = \(neighbor.asn)
                   description = "\(neighbor.name)"
+                \(neighbor.password.map { "  auth-password = \"\($0)\"" } ?? "")
                  [neighbors.transport.config]
                   passive-mode = \(neighbor.passive)
                  [neighbors.timers.config]
                   connect-retry = 5
+                  idle-hold-time-after-reset = 1
                   hold-time = \(own.holdTime)
                   keepalive-interval = \(own.holdTime / 3)
+                \(options(of: neighbor, own))
 
                 """
             for family in neighbor.families {
                 text += " [[neighbors.afi-safis]]\n  [neighbors.afi-safis.config]\n"
-                text += "   afi-safi-name = \"\(family)-unicast\"\n"
-                text += neighbor.familyOptions.map { "  \($0)\n" }.joined()
+                text += "   afi-safi-name = \"\(family)-unicast\"\n" + familyOptions(of: neighbor, own)
             }
         }
-        return text + own.extra + "\n"
+        return text + policy.definition + own.extra + "\n"
     }
 
-    private func ask(_ arguments: String...) throws -> JSONValue {
+    func ask(_ arguments: String...) throws -> JSONValue { try Self.ask(namespace, arguments) }
+
+    private static func ask(_ namespace: Namespace, _ arguments: [String]) throws -> JSONValue {
         let finished = try namespace.run(["gobgp", "-j"] + arguments)
         guard finished.succeeded else { throw LabError(command: ["gobgp"] + arguments, finished: finished) }
         return finished.output.isEmpty ? .null : try JSONValue(parsing: finished.output)
@@ -103,10 +121,12 @@ package final class GoBGPRouter: Router {
         try namespace.require("gobgp", "neighbor", neighbor, "shutdown", "--reason", message)
     }
 
-    package var logTail: String { daemon.logTail }
-    package func stop() { daemon.stop() }
-    package func kill() { daemon.killNow() }
-    package func keep() { daemon.keep() }
+    /// All that it logged.
+    var log: String { service.output }
+    package var logTail: String { service.logTail }
+    package func stop() { service.stop() }
+    package func kill() { service.killNow() }
+    package func keep() { service.keep() }
 }
 
 extension JSONValue {

@@ -6,7 +6,7 @@ package final class OpenBGPDRouter: Router, @unchecked Sendable {
     package let kind = "OpenBGPD"
     package let namespace: Namespace
     private let directory: String
-    private let daemon: Daemon
+    private let service: Service
     private let configuration: RouterConfiguration
 
     package init(_ configuration: RouterConfiguration, in namespace: Namespace, directory: String) throws {
@@ -26,9 +26,28 @@ package final class OpenBGPDRouter: Router, @unchecked Sendable {
         // its own:
         // a private /run there leaves the machine's alone.
         let script = "mount -t tmpfs tmpfs /run && mkdir -p /run/openbgpd && exec \"$0\" -d -f \"$1\""
-        daemon = try Daemon(
-            ["sh", "-c", script, bgpd, "\(directory)/bgpd.conf"], in: namespace, log: "\(directory)/bgpd.log")
-        try daemon.wait(for: "OpenBGPD answers bgpctl") { !(try ask("show", "summary")["neighbors"].isNull) }
+        service = try Service(
+            ["sh", "-c", script, bgpd, "\(directory)/bgpd.conf"], in: namespace, log: "\(directory)/bgpd.log",
+            ready: Self.isReady
+        ) { try Self.answers(directory) }
+    }
+
+    private static let isReady = "OpenBGPD answers bgpctl"
+
+    private static func answers(_ directory: String) throws -> Bool {
+        try !ask(directory, ["show", "summary"])["neighbors"].isNull
+    }
+
+    /// All three of its processes: the session engine would say goodbye if only its parent died.
+    package func crash() throws {
+        let pids = try must(["ip", "netns", "pids", namespace.name]).split(separator: "\n").compactMap { pid_t($0) }
+        for pid in pids where pid != getpid() { Foundation.kill(pid, SIGKILL) }
+        service.killNow()
+    }
+
+    package func recover() throws {
+        try? FileManager.default.removeItem(atPath: "\(directory)/bgpd.sock")
+        try service.start(ready: Self.isReady) { try Self.answers(directory) }
     }
 
     private static func text(_ own: RouterConfiguration, _ directory: String) -> String {
@@ -45,20 +64,29 @@ package final class OpenBGPDRouter: Router, @unchecked Sendable {
         for neighbor in own.neighbors {
             text += "neighbor \(neighbor.address) {\n  remote-as \(neighbor.asn)\n  descr \"\(neighbor.name)\"\n"
             if neighbor.passive { text += "  passive\n" }
+            text += options(of: neighbor, own).map { "  \($0)\n" }.joined()
             for family in neighbor.families { text += "  announce \(family == "ipv4" ? "IPv4" : "IPv6") unicast\n" }
             text += "}\n"
         }
-        return text + "allow from any\nallow to any\n" + own.extra + "\n"
+        return text + "allow from any\nallow to any\n" + own.neighbors.flatMap { rules(for: $0, own) }.joined()
+            + own.extra + "\n"
     }
 
-    private func bgpctl(_ arguments: [String]) throws -> String {
+    private static func bgpctl(_ directory: String, _ arguments: [String]) throws -> String {
         try must(["bgpctl", "-s", "\(directory)/bgpd.sock"] + arguments)
     }
 
-    private func ask(_ arguments: String...) throws -> JSONValue {
-        let text = try bgpctl(["-j"] + arguments)
+    private static func ask(_ directory: String, _ arguments: [String]) throws -> JSONValue {
+        let text = try bgpctl(directory, ["-j"] + arguments)
         return text.isEmpty ? .null : try JSONValue(parsing: text)
     }
+
+    /// One command of bgpctl, as text.
+    @discardableResult
+    package func bgpctl(_ arguments: [String]) throws -> String { try Self.bgpctl(directory, arguments) }
+
+    /// `bgpctl -j`.
+    func ask(_ arguments: String...) throws -> JSONValue { try Self.ask(directory, arguments) }
 
     package func state(of neighbor: String) throws -> String {
         let all = try ask("show", "summary")["neighbors"].array
@@ -77,8 +105,10 @@ package final class OpenBGPDRouter: Router, @unchecked Sendable {
         _ = try bgpctl(["neighbor", neighbor, "down", message])
     }
 
-    package var logTail: String { daemon.logTail }
-    package func stop() { daemon.stop() }
-    package func kill() { daemon.killNow() }
-    package func keep() { daemon.keep() }
+    /// All that it logged.
+    var log: String { service.output }
+    package var logTail: String { service.logTail }
+    package func stop() { service.stop() }
+    package func kill() { service.killNow() }
+    package func keep() { service.keep() }
 }

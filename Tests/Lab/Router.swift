@@ -16,9 +16,20 @@ package struct Neighbor: Sendable {
     package var families: [String] = ["ipv4", "ipv6"]
     /// More of this neighbour, in the language of FRR (after `neighbor ADDRESS`) or BIRD (without the semicolon).
     package var options: [String] = []
-    /// More of each of its families, in the language of the implementation: lines of FRR (after `neighbor ADDRESS`) in
-    /// the address family, of BIRD (without the semicolon) in the channel, of GoBGP after the family's name.
-    package var familyOptions: [String] = []
+    /// TCP MD5 (RFC 2385).
+    package var password: String?
+    /// Packets from it must come with hop limit 255, and go so (RFC 5082).
+    package var ttlSecurity = false
+    /// One more of a family ends the session with Cease / Maximum Number of Prefixes Reached.
+    package var maxPrefixes: Int?
+    /// Set on every route that is announced to it: `65001:1:2`.
+    package var largeCommunities: [String] = []
+    /// Several paths of a prefix, both ways (RFC 7911).
+    package var addPaths = false
+    /// Offer messages of up to 65535 octets (RFC 8654) where that has to be asked for (BIRD).
+    package var extendedMessages = false
+    /// The next hop of IPv6 routes announced to it; nil: `RouterConfiguration.nextHopIPv6`.
+    package var nextHopIPv6: String?
 
     package init(name: String, address: String, asn: UInt32, passive: Bool = false) {
         (self.name, self.address, self.asn, self.passive) = (name, address, asn, passive)
@@ -39,6 +50,8 @@ package struct RouterConfiguration: Sendable {
     package var holdTime = 90
     /// Reflects routes between its internal neighbours, with itself as the next hop.
     package var reflects = false
+    /// Its forwarding outlives it: it says so to its neighbours, and keeps what the kernel has (RFC 4724).
+    package var keepsForwarding = false
     /// Lines for the end of the configuration, in the language of the implementation.
     package var extra = ""
 
@@ -58,7 +71,7 @@ package struct RouterConfiguration: Sendable {
 
 /// A BGP speaker in a namespace, driven and asked only through its own configuration file and CLI.
 package protocol Speaker: AnyObject, Sendable {
-    /// The implementation's name: FRR, BIRD, GoBGP, OpenBGPD, Martlet.
+    /// The implementation's name: FRR, BIRD, GoBGP, OpenBGPD, ExaBGP, Martlet.
     var kind: String { get }
     var namespace: Namespace { get }
     /// What it says about its session with a neighbour; "Established" when it is up.
@@ -83,6 +96,28 @@ package protocol Router: Speaker {
     func withdraw(_ prefix: String) throws
     /// Ends the session administratively with a text for the other side (RFC 9003).
     func shutDown(_ neighbor: String, message: String) throws
+    /// Asks a neighbour for its routes once more (RFC 2918).
+    func askForRefresh(_ neighbor: String) throws
+    /// Large communities (`65001:1:2`) of a route as it came from a neighbour.
+    func largeCommunities(of prefix: String, from neighbor: String) throws -> Set<String>
+    /// AS paths of all that a neighbour told of a prefix, sorted.
+    func paths(of prefix: String, from neighbor: String) throws -> [String]
+    /// Whether messages with a neighbour may be of up to 65535 octets (RFC 8654).
+    func hasExtendedMessages(with neighbor: String) throws -> Bool
+    /// Whether it shows a NOTIFICATION of a neighbour to it, or of it to the neighbour.
+    func shows(_ notice: Notice, with neighbor: String) throws -> Bool
+    /// Its BGP daemon dies without a word, and what forwards packets goes on.
+    func crash() throws
+    /// Starts the BGP daemon again after `crash`, with the configuration of its start.
+    func recover() throws
+}
+
+/// What two sides of a session tell each other at its end.
+package enum Notice: Sendable {
+    /// Cease / Maximum Number of Prefixes Reached (RFC 4486).
+    case tooManyPrefixes
+    /// Cease / Administrative Shutdown with a text (RFC 9003).
+    case shutdown(String)
 }
 
 extension Speaker {
@@ -110,7 +145,7 @@ extension Speaker {
 
 /// What a lab can put on top of its rack.
 package enum RouterKind: String, CaseIterable, Sendable {
-    case frr, bird, gobgp, openbgpd
+    case frr, bird, gobgp, openbgpd, exabgp
 
     package func start(_ configuration: RouterConfiguration, in namespace: Namespace, directory: String) throws
         -> any Router
@@ -120,6 +155,7 @@ package enum RouterKind: String, CaseIterable, Sendable {
         case .bird: try BIRDRouter(configuration, in: namespace, directory: directory)
         case .gobgp: try GoBGPRouter(configuration, in: namespace, directory: directory)
         case .openbgpd: try OpenBGPDRouter(configuration, in: namespace, directory: directory)
+        case .exabgp: try ExaBGPRouter(configuration, in: namespace, directory: directory)
         }
     }
 }
