@@ -77,22 +77,30 @@ let package = Package(
         edge("Netlink", ["FIB", "PodWiring", "NetTypes", "CNetlink", "CLinux"]),
         edge("CNIPlugin", ["PodWiring", "IPAM", "NetTypes", "CLinux"]),
         edge("AddressStore", ["IPAM", "NetTypes", "CLinux"]),
+        edge("AddressAudit", ["AddressStore", "Netlink", "PodWiring", "IPAM", "NetTypes"]),
         edge("ControlAPI", ["NetTypes", "DispatchIO", "CMicroHTTPD", "CLinux"]),
         edge("AgentClient", ["ControlAPI", "CCurl", "COpenSSL"]),
         edge("PodAddresses", ["CNIPlugin", "AddressStore", "IPAM", "NetTypes"]),
+        edge("CNIInstaller", ["CNIPlugin", "CLinux"]),
         edge("PodNetwork", ["PodAddresses", "CNIPlugin", "Netlink", "PodWiring", "CLinux"]),
         edge(
             "NodeAgent",
             [
                 "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB", "NeighborDiscovery",
-                "NetTypes", "PodWiring", "DispatchIO", "Netlink", "ControlAPI", "CYAML", "CLinux", logging,
+                "NetTypes", "PodWiring", "IPAM", "AddressStore", "AddressAudit", "DispatchIO", "Netlink", "ControlAPI",
+                "CYAML", "CLinux", logging,
             ]),
 
         // Tools
-        tool("martletd", ["NodeAgent", "NetTypes", argumentParser, logging]),
+        tool("martletd", ["NodeAgent", "CNIInstaller", "NetTypes", argumentParser, logging]),
         tool("martlet", ["PodNetwork", "CNIPlugin"]),
         tool("martlet-ipam", ["PodAddresses", "CNIPlugin"]),
-        tool("martletctl", ["AgentClient", "ControlAPI", "BGPCapture", "NetTypes", argumentParser]),
+        tool(
+            "martletctl",
+            [
+                "AgentClient", "ControlAPI", "BGPCapture", "AddressAudit", "AddressStore", "CNIPlugin", "IPAM",
+                "NetTypes", argumentParser,
+            ]),
 
         // Tests
         tests("NetTypesTests", ["NetTypes"]),
@@ -110,6 +118,7 @@ let package = Package(
         tests("IPAMTests", ["IPAM", "NetTypes"]),
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
         tests("CNIPluginTests", ["CNIPlugin", "PodWiring", "NetTypes"]),
+        tests("CNIInstallerTests", ["CNIInstaller", "CNIPlugin", "TestKit"]),
         tests("PodAddressesTests", ["PodAddresses", "CNIPlugin", "NetTypes"]),
         tests("PodNetworkTests", ["PodNetwork", "CNIPlugin", "NetTypes", "TestKit"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
@@ -121,7 +130,8 @@ let package = Package(
             "NodeAgentTests",
             [
                 "NodeAgent", "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB",
-                "PodWiring", "DispatchIO", "NetTypes", "AgentClient", "ControlAPI", "CLinux", "TestKit", logging,
+                "PodWiring", "IPAM", "AddressStore", "DispatchIO", "NetTypes", "AgentClient", "ControlAPI", "CLinux",
+                "TestKit", logging,
             ]),
         tests("TidyTests", ["TestKit"]),
         tests("AgentClientTests", ["AgentClient", "ControlAPI", "TestKit"]),
@@ -132,7 +142,7 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "CNIPlugin", "NeighborDiscovery",
+                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "CNIPlugin", "IPAM", "NeighborDiscovery",
                 "NetTypes",
                 "NodeAgent",
             ],
