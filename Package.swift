@@ -116,6 +116,7 @@ let package = Package(
         tests("NeighborDiscoveryTests", ["NeighborDiscovery", "NetTypes"]),
         tests("PodWiringTests", ["PodWiring", "NetTypes"]),
         tests("IPAMTests", ["IPAM", "NetTypes"]),
+        tests("AddressAuditTests", ["AddressAudit", "AddressStore", "IPAM", "PodWiring", "NetTypes", "TestKit"]),
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
         tests("CNIPluginTests", ["CNIPlugin", "PodWiring", "NetTypes"]),
         tests("CNIInstallerTests", ["CNIInstaller", "CNIPlugin", "TestKit"]),

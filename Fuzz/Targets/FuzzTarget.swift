@@ -20,6 +20,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case cni
     /// The agent's configuration.
     case configuration
+    /// The files of an address store, whoever wrote them, and what allocations and releases make of them.
+    case addresses
 
     package func run(_ bytes: [UInt8]) {
         switch self {
@@ -31,6 +33,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .discovery: fuzzDiscovery(bytes)
         case .cni: fuzzCNI(bytes)
         case .configuration: fuzzConfiguration(bytes)
+        case .addresses: fuzzAddresses(bytes)
         }
     }
 }

@@ -17,7 +17,8 @@ struct LeakSweeperTests {
         let sweeper: LeakSweeper
         let log = LogLines()
 
-        init(grace: Duration = .milliseconds(300), interval: Duration = .milliseconds(100), extra: [String] = []) throws {
+        init(grace: Duration = .milliseconds(300), interval: Duration = .milliseconds(100), extra: [String] = []) throws
+        {
             directory = NSTemporaryDirectory() + name
             try FileManager.default.createDirectory(atPath: "\(directory)/netns", withIntermediateDirectories: true)
             var settings = Configuration.IPAMSettings()
@@ -34,7 +35,9 @@ struct LeakSweeperTests {
 
         func start() async { await sweeper.start(namespace: "/run/netns/\(name)") }
 
-        func store(_ network: String = "net") -> AddressStore { AddressStore(directory: "\(directory)/ipam/\(network)") }
+        func store(_ network: String = "net") -> AddressStore {
+            AddressStore(directory: "\(directory)/ipam/\(network)")
+        }
 
         /// An attachment's addresses, as a plugin has them given.
         func give(_ id: String, netns: String?, plugin: String = "martlet", network: String = "net") throws {
@@ -105,7 +108,9 @@ struct LeakSweeperTests {
         await rig.sweeper.stop()
     }
 
-    @Test func `other plugins' pods stay while the node routes to them; further directories are looked at`() async throws {
+    @Test func `other plugins' pods stay while the node routes to them; further directories are looked at`()
+        async throws
+    {
         let other = NSTemporaryDirectory() + "mlt-other-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
         defer { try? FileManager.default.removeItem(atPath: other) }
         let rig = try Rig(extra: [other])
@@ -139,7 +144,8 @@ struct LeakSweeperTests {
 
 struct IPAMConfigurationTests {
     func load(_ ipam: String) -> (Configuration?, [String]) {
-        let text = "node: {podCIDRs: [10.244.1.0/24]}\nclusterCIDRs: [10.244.0.0/16]\nbgp: {asn: 64601}\nipam: \(ipam)\n"
+        let text =
+            "node: {podCIDRs: [10.244.1.0/24]}\nclusterCIDRs: [10.244.0.0/16]\nbgp: {asn: 64601}\nipam: \(ipam)\n"
         let (configuration, problems) = Configuration.load(text: text, file: "f", hostname: "h")
         return (configuration, problems.map(\.description))
     }

@@ -42,8 +42,9 @@ package struct AddressRecord: Hashable, Sendable {
 
     /// Reads a record; nil when it is not complete. Keys that are not known are skipped.
     package init?(text: String) {
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-            line.last == "\r" ? line.dropLast() : line
+        // By octets: as characters, a carriage return and the line feed after it are one.
+        var lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
+            Substring(line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
         }
         if lines.last?.isEmpty == true { lines.removeLast() }
         guard lines.count >= 2, let container = lines.first, !container.isEmpty else { return nil }

@@ -45,7 +45,7 @@ package struct AddressAudit {
     private let socket: LibnlSocket
     package let stores: [(network: String, store: AddressStore)]
 
-    /// Looks at the stores of every network in `directories`, and at the links of the calling thread's network namespace
+    /// Looks at the stores of every network in `directories`, and at the links of the thread's network namespace
     /// or of the one at the path `namespace`, as they are now.
     package init(directories: [String], namespace: String? = nil) throws {
         stores = directories.flatMap(AddressStores.all)

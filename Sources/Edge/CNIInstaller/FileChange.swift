@@ -15,7 +15,7 @@ enum FileChange {
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-    /// Writes a file of this name by a temporary one in the same directory: containerd takes no notice of a file that is
+    /// Writes a file by a temporary one in the same directory: containerd takes no notice of a file that is
     /// moved in from elsewhere, and a program that runs cannot be written into. False when it was so already.
     static func write(_ bytes: [UInt8], to directory: String, _ name: String, mode: mode_t) throws(InstallError) -> Bool
     {

@@ -14,8 +14,8 @@ package struct AgentStatus: Hashable, Sendable {
         (self.configured, self.established, self.hadSession) = (configured, established, hadSession)
     }
 
-    /// Code 50 when no pod should be plugged (no agent, no session yet), 51 when the pods of this node cannot be reached
-    /// any more. `isRunning`: whether the agent has its lock. A node without peers needs no session.
+    /// Code 50 when no pod should be plugged (no agent, no session yet), 51 when the pods of this node cannot be
+    /// reached any more. `isRunning`: whether the agent has its lock. A node without peers needs no session.
     package static func check(_ directory: String, isRunning: Bool) throws(PluginError) {
         guard isRunning else {
             throw PluginError(
