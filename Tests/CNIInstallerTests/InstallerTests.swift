@@ -64,7 +64,8 @@ struct InstallerTests {
     @Test func `into empty directories come the plugins and the list, and a second run changes nothing`() throws {
         let place = try Place()
         _ = try place.installer.install()
-        #expect(try place.list()["cniVersion"]?.string == "1.1.0")
+        #expect(try place.list()["cniVersion"]?.string == "1.0.0")
+        #expect(try place.list()["cniVersions"]?.array == [.string("1.0.0"), .string("1.1.0")])
         #expect(try place.mode("\(place.conf)/10-martlet.conflist") == 0o600)
         #expect(try place.mode("\(place.bin)/martlet") == 0o755)
         let before = (try place.inode("\(place.conf)/10-martlet.conflist"), try place.inode("\(place.bin)/martlet"))
@@ -108,7 +109,7 @@ struct InstallerTests {
         try place.write(
             "net.d/10-martlet.conflist",
             """
-            {"cniVersion":"0.3.1","name":"pods","disableCheck":true,"plugins":[
+            {"cniVersion":"0.3.1","cniVersions":["1.1.0"],"name":"pods","disableCheck":true,"plugins":[
              {"type":"tuning","sysctl":{"net.core.somaxconn":"500"}},
              {"type":"martlet","mtu":9000},
              {"type":"istio-cni","log_level":"info","kubernetes":{"cni_bin_dir":"/opt/cni/bin"}}]}
@@ -124,6 +125,7 @@ struct InstallerTests {
         #expect(try place.list()["disableCheck"]?.bool == true)
         // Debian's tuning ends at 1.0.0.
         #expect(try place.list()["cniVersion"]?.string == "1.0.0")
+        #expect(try place.list()["cniVersions"] == nil)
         #expect(report.contains("tuning: speaks at most 1.0.0"))
     }
 

@@ -29,9 +29,23 @@ package struct Conflist: Hashable, Sendable {
     /// The plugins' types in order.
     package var types: [String] { plugins.compactMap { $0["type"]?.string } }
 
-    package var version: String { tree["cniVersion"]?.string ?? "" }
+    /// The versions that the list asks for: `cniVersion`, which every runtime reads, and `cniVersions`, of which newer
+    /// ones take the highest that they know.
+    package var versions: [String] {
+        let first = tree["cniVersion"]?.string.map { [$0] } ?? []
+        return first + (tree["cniVersions"]?.array ?? []).compactMap(\.string).filter { !first.contains($0) }
+    }
 
-    package mutating func setVersion(_ version: String) { tree.set("cniVersion", .string(version)) }
+    /// Writes one version for all runtimes, and the list for newer ones if there is more than one.
+    mutating func setVersions(_ versions: [SpecVersion], first: SpecVersion) {
+        var members = (tree.members ?? []).filter { !["cniVersion", "cniVersions"].contains($0.name) }
+        var own = [JSONMember("cniVersion", .string(first.rawValue))]
+        if versions.count > 1 {
+            own.append(JSONMember("cniVersions", .array(versions.sorted().map { .string($0.rawValue) })))
+        }
+        members.insert(contentsOf: own, at: 0)
+        tree = .object(members)
+    }
 
     /// This list, put into one that is installed. Entries of types that this list does not have are others', and stay
     /// where they are among the rest; so do keys of the list that this one does not have. Entries of ours that are
@@ -87,7 +101,8 @@ package struct Conflist: Hashable, Sendable {
     /// What is installed without another word: `manifests/10-martlet.conflist`.
     package static let standard = """
         {
-          "cniVersion": "1.1.0",
+          "cniVersion": "1.0.0",
+          "cniVersions": ["1.0.0", "1.1.0"],
           "name": "martlet",
           "plugins": [
             {

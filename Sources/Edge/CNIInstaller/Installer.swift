@@ -39,7 +39,8 @@ package struct Installer {
         for name in Self.binaries { report.append(try install(name)) }
         report += try chooseVersion(&list, own: template)
         let isNew = try FileChange.write(Array(list.text.utf8), to: confDirectory, name, mode: 0o600)
-        report.append("\(confDirectory)/\(name): \(isNew ? "written" : "unchanged"), cniVersion \(list.version)")
+        let versions = list.versions.joined(separator: " and ")
+        report.append("\(confDirectory)/\(name): \(isNew ? "written" : "unchanged"), for CNI \(versions)")
         return report + predecessors
     }
 
@@ -103,15 +104,16 @@ package struct Installer {
         return "\(target): \(isNew ? "installed" : "unchanged")"
     }
 
-    /// The highest version that the list asks for and every plugin of it speaks: runtimes take the list's word and ask
-    /// no plugin, and one plugin that is too old fails every pod.
+    /// The versions that the list asks for and every plugin of it speaks, or else the highest below: runtimes take the
+    /// list's word and ask no plugin, and one plugin that is too old fails every pod.
     private func chooseVersion(_ list: inout Conflist, own: Conflist) throws(InstallError) -> [String] {
-        guard let wanted = SpecVersion(rawValue: own.version) else {
+        let asked = own.versions.compactMap(SpecVersion.init)
+        guard let first = asked.first, let highest = asked.max() else {
             throw InstallError(
-                "cniVersion \"\(own.version)\" of the list is none of "
+                "the list asks for cniVersion \(own.versions.joined(separator: ", ")), which is none of "
                     + "\(SpecVersion.allCases.map(\.rawValue).joined(separator: ", "))")
         }
-        var common = Set(SpecVersion.allCases.filter { $0 <= wanted })
+        var common = Set(SpecVersion.allCases.filter { $0 <= highest })
         var report: [String] = []
         var words: [String] = []
         for type in list.types {
@@ -120,15 +122,16 @@ package struct Installer {
                 continue
             }
             words.append("\(type) speaks \(versions.sorted().map(\.rawValue).joined(separator: ", "))")
-            if let most = versions.max(), most < wanted { report.append("\(type): speaks at most \(most.rawValue)") }
+            if let most = versions.max(), most < highest { report.append("\(type): speaks at most \(most.rawValue)") }
             common.formIntersection(versions)
         }
-        guard let version = common.max() else {
+        guard let best = common.max() else {
             throw InstallError(
                 "the plugins of the list have no cniVersion in common: \(words.joined(separator: "; "));"
                     + " install newer ones, or take one out of the list")
         }
-        list.setVersion(version.rawValue)
+        let kept = asked.filter(common.contains)
+        list.setVersions(kept.isEmpty ? [best] : kept, first: common.contains(first) ? first : kept.min() ?? best)
         return report
     }
 
