@@ -130,3 +130,30 @@ struct CrashPointTests {
         }
     }
 }
+
+struct StoreCostTests {
+    /// Questions and changes of one allocation and its release, on a node with so many pods.
+    func cost(pods: Int) throws -> (questions: Int, steps: Int) {
+        let files = MemoryFiles()
+        let book = AddressBook(files)
+        let range = try AddressRange(subnet: #require(Prefix("10.0.0.0/20")))
+        let allocator = try Allocator([RangeSet([range])])
+        let now = Instant(nanoseconds: 1_000_000_000_000)
+        for number in 0..<pods {
+            let owner = AddressRecord(containerID: "c\(number)", ifname: "eth0")
+            _ = try book.allocate(for: owner, wished: [], from: allocator, cooldown: Cooldown(), now: now)
+        }
+        files.begin()
+        let before = files.questions
+        let owner = AddressRecord(containerID: "new", ifname: "eth0")
+        _ = try book.allocate(for: owner, wished: [], from: allocator, cooldown: Cooldown(), now: now)
+        try book.release(containerID: "new", ifname: "eth0", now: now)
+        return (files.questions - before, files.steps)
+    }
+
+    @Test func `a call costs the same with 950 pods as with none`() throws {
+        let (alone, crowded) = (try cost(pods: 0), try cost(pods: 950))
+        #expect(alone == crowded)
+        #expect(crowded.questions < 10 && crowded.steps < 20)
+    }
+}

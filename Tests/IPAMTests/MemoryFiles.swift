@@ -40,14 +40,23 @@ final class MemoryFiles: AddressFiles {
         steps += 1
     }
 
-    func exists(_ name: String) -> Bool { directory[name] != nil }
+    /// How often a file was asked for, and names were read.
+    private(set) var questions = 0
+
+    func exists(_ name: String) -> Bool {
+        questions += 1
+        return directory[name] != nil
+    }
 
     func text(_ name: String) -> String? { directory[name].flatMap { inodes[$0]?.text } }
 
-    func read(_ name: String) throws(StoreError) -> String? { text(name) }
+    func read(_ name: String) throws(StoreError) -> String? {
+        questions += 1
+        return text(name)
+    }
 
     func write(_ name: String, _ text: String) throws(StoreError) {
-        if exists(name) { try remove(name) }
+        if directory[name] != nil { try remove(name) }
         try step("create")
         nextInode += 1
         directory[name] = nextInode
@@ -97,9 +106,15 @@ final class MemoryFiles: AddressFiles {
         inodes[inode]?.time = time
     }
 
-    func time(_ name: String) -> Instant? { directory[name].flatMap { inodes[$0]?.time } }
+    func time(_ name: String) -> Instant? {
+        questions += 1
+        return directory[name].flatMap { inodes[$0]?.time }
+    }
 
-    func names() throws(StoreError) -> [String] { Array(directory.keys) }
+    func names() throws(StoreError) -> [String] {
+        questions += directory.count
+        return Array(directory.keys)
+    }
 
     func setBoot(_ id: String) throws(StoreError) {
         try step("boot")
