@@ -1,21 +1,25 @@
 import Glibc
 
 /// What a child process left behind.
-struct FinishedProcess: Sendable {
+package struct FinishedProcess: Sendable {
     let waitStatus: CInt
-    let output: [UInt8]
+    /// What it wrote.
+    package let output: [UInt8]
 
-    var succeeded: Bool { waitStatus == 0 }
+    package var succeeded: Bool { waitStatus == 0 }
 
     /// The wait status in words.
-    var end: String {
+    package var end: String {
         let signal = waitStatus & 0x7f
         return signal == 0 ? "status \(waitStatus >> 8 & 0xff)" : "signal \(signal)"
     }
 }
 
-/// Runs a program without arguments, feeds it `input`, and collects its standard output; errors go where ours go.
-func runProcess(_ path: String, environment: Variables, input: [UInt8]) throws(SystemError) -> FinishedProcess {
+/// Runs a program, feeds it `input`, and collects its standard output; its errors go where ours go, or with
+/// `joinsErrors` into the output.
+package func runProcess(
+    _ path: String, arguments: [String] = [], environment: Variables, input: [UInt8], joinsErrors: Bool = false
+) throws(SystemError) -> FinishedProcess {
     let (stdinRead, stdinWrite) = try makePipe()
     let (stdoutRead, stdoutWrite): (CInt, CInt)
     do { (stdoutRead, stdoutWrite) = try makePipe() } catch {
@@ -24,7 +28,9 @@ func runProcess(_ path: String, environment: Variables, input: [UInt8]) throws(S
         throw error
     }
     let spawned = Result { () throws(SystemError) in
-        try spawn(path, environment: environment, stdin: stdinRead, stdout: stdoutWrite)
+        try spawn(
+            [path] + arguments, environment: environment, stdin: stdinRead, stdout: stdoutWrite,
+            stderr: joinsErrors ? stdoutWrite : nil)
     }
     close(stdinRead)
     close(stdoutWrite)
@@ -50,14 +56,16 @@ private func makePipe() throws(SystemError) -> (read: CInt, write: CInt) {
     return (read, write)
 }
 
-private func spawn(_ path: String, environment: Variables, stdin: CInt, stdout: CInt) throws(SystemError)
-    -> pid_t
-{
+private func spawn(
+    _ command: [String], environment: Variables, stdin: CInt, stdout: CInt, stderr: CInt?
+) throws(SystemError) -> pid_t {
+    let path = command.first ?? ""
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_adddup2(&actions, stdin, 0)
     posix_spawn_file_actions_adddup2(&actions, stdout, 1)
+    if let stderr { posix_spawn_file_actions_adddup2(&actions, stderr, 2) }
     // We ignore SIGPIPE; the child must not inherit that.
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
@@ -68,7 +76,7 @@ private func spawn(_ path: String, environment: Variables, stdin: CInt, stdout: 
     posix_spawnattr_setsigdefault(&attributes, &defaults)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
     var variables = environment.assignments.map { strdup($0) } + [nil]
-    var arguments = [strdup(path), nil]
+    var arguments = command.map { strdup($0) } + [nil]
     defer { for text in variables + arguments { free(text) } }
     var pid: pid_t = 0
     let code = posix_spawn(&pid, path, &actions, &attributes, &arguments, &variables)
