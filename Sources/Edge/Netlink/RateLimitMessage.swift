@@ -46,7 +46,9 @@ extension LibnlSocket {
         var header = tcmsg()
         header.tcm_ifindex = index
         header.tcm_parent = .max
-        return LibnlMessage("get the bandwidth limit of link \(index)", type: Int(RTM_GETQDISC), header: header)
+        // The kernel answers as it tells of a change: to who asks only with the flag.
+        return LibnlMessage(
+            "get the bandwidth limit of link \(index)", type: Int(RTM_GETQDISC), flags: NLM_F_ECHO, header: header)
     }
 
     /// The bucket of an answer; nil when the link has none.

@@ -30,6 +30,8 @@ package struct HostPorts: Sendable {
     package func open(
         _ ports: [HostPort], for owner: HostPortOwner, isAlive: (HostPortOwner) -> Bool
     ) throws(HostPortProblem) {
+        // Before there is a mark, which a DEL without the program could not remove.
+        do { try Nft.program() } catch { throw .nft(error) }
         let lock = try Lock(directory, create: true)
         defer { lock.release() }
         try mark(owner.hostName)

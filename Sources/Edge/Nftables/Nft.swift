@@ -23,7 +23,9 @@ package enum Nft {
     /// Where runtimes with a bare environment find it.
     private static let directories = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin"]
 
-    private static func program() throws(Problem) -> String {
+    /// The program's path; throws `missing`.
+    @discardableResult
+    package static func program() throws(Problem) -> String {
         let named = (getenv("PATH").map { String(cString: $0) } ?? "").split(separator: ":").map(String.init)
         for directory in named.filter({ $0.hasPrefix("/") }) + directories {
             let path = "\(directory)/nft"
