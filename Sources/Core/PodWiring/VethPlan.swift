@@ -81,21 +81,29 @@ package struct VethPlan: Hashable, Sendable {
         self.identity = identity
         self.podMAC = podMAC ?? identity.podMAC
         self.mtu = mtu
-        self.addresses = addresses.enumerated().filter { !addresses[..<$0.offset].contains($0.element) }.map(\.element)
-        podRoutes = AddressFamily.allCases.flatMap { family -> [LinkRoute] in
-            guard addresses.contains(where: { $0.family == family }) else { return [] }
-            let gateway = PodLink.gateway(family)
-            let asked = routes.filter { $0.destination.family == family }.map { route in
-                var ours = LinkRoute(
-                    destination: route.destination, gateway: gateway, protocolID: PodLink.routeProtocol)
-                (ours.mtu, ours.advertisedMSS) = (route.mtu, route.advertisedMSS)
-                (ours.priority, ours.table) = (route.priority, route.table)
-                return ours
-            }
-            let all = Prefix(bits: 0, length: 0, family: family)
-            return asked.isEmpty
-                ? [LinkRoute(destination: all, gateway: gateway, protocolID: PodLink.routeProtocol)] : asked
+        var distinct: [IPAddress] = []
+        for address in addresses where !distinct.contains(address) { distinct.append(address) }
+        self.addresses = distinct
+        podRoutes =
+            Self.podRoutes(.ipv4, of: addresses, asked: routes) + Self.podRoutes(.ipv6, of: addresses, asked: routes)
+    }
+
+    private static func podRoutes(
+        _ family: AddressFamily, of addresses: [IPAddress], asked: [LinkRoute]
+    ) -> [LinkRoute] {
+        guard addresses.contains(where: { $0.family == family }) else { return [] }
+        let gateway = PodLink.gateway(family)
+        var result: [LinkRoute] = []
+        for route in asked where route.destination.family == family {
+            var ours = LinkRoute(
+                destination: route.destination, gateway: gateway, protocolID: PodLink.routeProtocol)
+            (ours.mtu, ours.advertisedMSS) = (route.mtu, route.advertisedMSS)
+            (ours.priority, ours.table) = (route.priority, route.table)
+            result.append(ours)
         }
+        guard result.isEmpty else { return result }
+        let all = Prefix(bits: 0, length: 0, family: family)
+        return [LinkRoute(destination: all, gateway: gateway, protocolID: PodLink.routeProtocol)]
     }
 
     package var hostName: String { identity.hostName }
@@ -133,7 +141,8 @@ package struct VethPlan: Hashable, Sendable {
                 .route(LinkRoute(destination: Prefix(host: PodLink.gateway), protocolID: PodLink.routeProtocol)))
         }
         // Neighbours before the routes over them, so that no packet ever waits for a resolution.
-        steps += AddressFamily.allCases.filter(has).map { .neighbour(PodLink.gateway($0), PodLink.hostMAC) }
+        if has(.ipv4) { steps.append(.neighbour(PodLink.gateway(.ipv4), PodLink.hostMAC)) }
+        if has(.ipv6) { steps.append(.neighbour(PodLink.gateway(.ipv6), PodLink.hostMAC)) }
         return steps + podRoutes.map(LinkStep.route)
     }
 }

@@ -112,11 +112,13 @@ extension VethPlan {
         where !pod.routes.contains(RouteFact(destination: route.destination, gateway: route.gateway)) {
             return "the pod has no route \(route.destination) via \(route.gateway?.description ?? "link") dev \(ifname)"
         }
-        for family in AddressFamily.allCases
-        where has(family) && !pod.has(PodLink.gateway(family), PodLink.hostMAC) {
-            return "the pod has no permanent neighbour \(PodLink.gateway(family)) lladdr \(PodLink.hostMAC)"
-        }
-        return limitDifference(pod, bandwidth.egress, named: name)
+        return gatewayDifference(pod, .ipv4) ?? gatewayDifference(pod, .ipv6)
+            ?? limitDifference(pod, bandwidth.egress, named: name)
+    }
+
+    private func gatewayDifference(_ pod: WiringFacts, _ family: AddressFamily) -> String? {
+        guard has(family), !pod.has(PodLink.gateway(family), PodLink.hostMAC) else { return nil }
+        return "the pod has no permanent neighbour \(PodLink.gateway(family)) lladdr \(PodLink.hostMAC)"
     }
 
     private func limitDifference(_ facts: WiringFacts, _ wanted: RateLimit?, named name: String) -> String? {

@@ -57,8 +57,9 @@ struct LinkSettings {
         setting.isIPv6 ? ipv6?.number(at: setting.number * 4) : ipv4?.number(at: (setting.number - 1) * 4)
     }
 
-    var all: [LinkSettingValue] {
-        LinkSetting.allCases.compactMap { setting in self[setting].map { LinkSettingValue(setting, $0) } }
+    /// What the kernel told of those that are wanted.
+    func values(of wanted: [LinkSettingValue]) -> [LinkSettingValue] {
+        wanted.compactMap { want in self[want.setting].map { LinkSettingValue(want.setting, $0) } }
     }
 
     /// Writes, in the thread's namespace, those of the IPv6 settings that are not as wanted.

@@ -13,7 +13,7 @@ package enum PodObserver {
                 + plan.addresses.map { LibnlSocket.getRoute(to: $0, match: true) })
         guard let (link, reply) = try link(answers.first) else { return nil }
         var facts = WiringFacts(link)
-        facts.settings = LinkSettings(reply).all
+        facts.settings = LinkSettings(reply).values(of: plan.hostSettings)
         for (address, answer) in zip(plan.addresses, answers.dropFirst()) {
             if let route = try LibnlSocket.route(answer), route.device == link.index,
                 let prefix = Prefix(address, length: route.length)
@@ -36,10 +36,10 @@ package enum PodObserver {
         var facts = WiringFacts(link)
         facts.addresses = try socket.addresses(link.index)
         var more = Questions(link.index)
-        for family in AddressFamily.allCases where plan.has(family) {
-            facts.routes += try socket.routes(link.index, family)
-            more.neighbour(PodLink.gateway(family))
-        }
+        if plan.has(.ipv4) { try socket.addRoutes(link.index, .ipv4, to: &facts) }
+        if plan.has(.ipv6) { try socket.addRoutes(link.index, .ipv6, to: &facts) }
+        if plan.has(.ipv4) { more.neighbour(PodLink.gateway) }
+        if plan.has(.ipv6) { more.neighbour(PodLink.gatewayV6) }
         if plan.bandwidth.egress != nil { more.limit() }
         try more.ask(socket, &facts)
         return facts
@@ -142,11 +142,12 @@ extension LibnlSocket {
         return result
     }
 
-    fileprivate func routes(_ index: Int32, _ family: AddressFamily) throws(LibnlError) -> [RouteFact] {
+    fileprivate func addRoutes(
+        _ index: Int32, _ family: AddressFamily, to facts: inout WiringFacts
+    ) throws(LibnlError) {
         var header = rtmsg()
         header.rtm_family = family.socketFamily
         let message = LibnlMessage("list routes", type: Int(RTM_GETROUTE), flags: NLM_F_DUMP, header: header)
-        var result: [RouteFact] = []
         for reply in try dump(message) {
             let attributes = reply.attributes(after: MemoryLayout<rtmsg>.size)
             guard let length: UInt8 = reply.number(at: 1),
@@ -154,8 +155,7 @@ extension LibnlSocket {
             else { continue }
             let address = attributes.address(RTA_DST.rawValue) ?? IPAddress(leftAligned: 0, family: family)
             guard let prefix = Prefix(address, length: Int(length)) else { continue }
-            result.append(RouteFact(destination: prefix, gateway: attributes.address(RTA_GATEWAY.rawValue)))
+            facts.routes.append(RouteFact(destination: prefix, gateway: attributes.address(RTA_GATEWAY.rawValue)))
         }
-        return result
     }
 }
