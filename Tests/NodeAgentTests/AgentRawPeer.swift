@@ -51,6 +51,18 @@ final class RawPeer {
         send(writer.bytes)
     }
 
+    /// From now on a thread says KEEPALIVE each second, until the other side ends the connection.
+    func keepAlive() throws {
+        let fd = try check("dup") { fcntl(self.fd, F_DUPFD_CLOEXEC, 0) }
+        var writer = ByteWriter()
+        Message.keepalive.encode(into: &writer, in: DecodeContext())
+        let octets = writer.bytes
+        Thread.detachNewThread {
+            while Glibc.send(fd, octets, octets.count, CInt(MSG_NOSIGNAL)) > 0 { _ = poll(nil, 0, 1000) }
+            Glibc.close(fd)
+        }
+    }
+
     /// The next message; nil at the end of the stream.
     func next() throws -> Message? {
         var buffer = [UInt8](repeating: 0, count: 4096)
