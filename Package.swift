@@ -134,9 +134,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "CNIPlugin", "NeighborDiscovery",
-                "NetTypes",
-                "NodeAgent",
+                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "CNIPlugin", "IPAM", "NeighborDiscovery",
+                "NetTypes", "Nftables", "NodeAgent", "PodWiring",
             ],
             path: "Fuzz/Targets", swiftSettings: settings),
 

@@ -17,7 +17,8 @@ struct CheckTests {
         Change(command: "ip -n NODE link set HOST down", words: "the host interface HOST is down"),
         Change(command: "ip -n NODE link set HOST alias uplink", words: "HOST belongs to uplink"),
         Change(
-            command: "ip -n NODE link set HOST mtu 1300", words: "the host interface HOST has MTU 1300 instead of 1400"),
+            command: "ip -n NODE link set HOST mtu 1300",
+            words: "the host interface HOST has MTU 1300 instead of 1400"),
         Change(command: "ip -n NODE link set HOST address 02:00:00:00:00:01", words: "HOST has MAC 02:00:00:00:00:01"),
         Change(command: "ip -n NODE route del 10.244.1.2", words: "the node has no route 10.244.1.2/32 dev HOST"),
         Change(
@@ -52,7 +53,8 @@ struct CheckTests {
         Change(
             command: "ip -n POD route del default", words: "the pod has no route 0.0.0.0/0 via 169.254.1.1 dev eth0"),
         Change(
-            command: "ip -n POD -6 route del default", words: "the pod has no route ::/0 via fe80::ecee:eeff:feee:eeee"),
+            command: "ip -n POD -6 route del default",
+            words: "the pod has no route ::/0 via fe80::ecee:eeff:feee:eeee"),
         Change(
             command: "ip -n POD neigh del 169.254.1.1 dev eth0",
             words: "the pod has no permanent neighbour 169.254.1.1 lladdr ee:ee:ee:ee:ee:ee"),

@@ -40,7 +40,8 @@ struct ReferenceTests {
         Call(name: "empty input", config: "", reference: 6),
         Call(name: "no name", config: #"{"cniVersion":"1.0.0","type":"TYPE"}"#, reference: 7),
         Call(
-            name: "bad name", config: #"{"cniVersion":"1.0.0","name":"a b","type":"TYPE"}"#, reference: 7, words: "a b"),
+            name: "bad name", config: #"{"cniVersion":"1.0.0","name":"a b","type":"TYPE"}"#, reference: 7,
+            words: "a b"),
         Call(name: "bad id", environment: ["CNI_CONTAINERID": "-c"], reference: 4, words: "-c"),
         Call(name: "id with dots", environment: ["CNI_CONTAINERID": "../c"], reference: 4),
         Call(name: "long interface name", environment: ["CNI_IFNAME": "sixteen-letters0"], reference: 4),

@@ -128,7 +128,7 @@ package enum HostPortTable {
 
     /// A transaction: the table, without some elements and with others. `create` and not `add`, which would be content
     /// with what a dead pod of the same address has left, under that pod's name.
-    static func script(removing old: [Element], adding new: [Element]) -> String {
+    package static func script(removing old: [Element], adding new: [Element]) -> String {
         var text = foundation
         for element in old { text += "delete element inet \(name) \(element.map) { \(element.key) }\n" }
         for element in new {

@@ -15,8 +15,8 @@ package enum HostPortProblem: Error, Hashable, Sendable {
 
 /// The host ports of the node's pods.
 ///
-/// An empty file `STATEDIR/hostports/HOSTNAME` is there before a pod has its first port and until it has none: by it DEL
-/// knows without starting `nft` whether there is anything to remove. As the ports, it does not survive a reboot.
+/// An empty file `STATEDIR/hostports/HOSTNAME` is there before a pod has its first port and until it has none: by it
+/// DEL knows without starting `nft` whether there is anything to remove. As the ports, it does not survive a reboot.
 /// `lock` beside it is held while the table is changed.
 package struct HostPorts: Sendable {
     private let directory: String
