@@ -193,6 +193,7 @@ package struct Speaker: ~Copyable {
         policy.alternative = peer.localAS
         policy.takesLongLivedStale = negotiated.peerLongLived != nil
         policy.sendsLongLivedStaleToAll = peer.sendsLongLivedStale
+        policy.isRouteServerClient = peer.isRouteServerClient
         policy.ipv6LinkLocal = addresses.ipv6LinkLocal
         return policy
     }
@@ -255,10 +256,12 @@ package struct Speaker: ~Copyable {
 
     private mutating func endOfRIB(_ family: AddressFamily, from id: PeerID, at now: Instant) {
         peers[id]?.session?.endOfRIBReceived.insert(FamilySet(family))
+        peers[id]?.retained?.endOfRIB(family, at: now)
         guard let record = peers[id], let retained = record.retained,
             record.session?.endOfRIBReceived.isSuperset(of: retained.families) == true
         else { return }
         peers[id]?.retained?.complete(after: Self.sweepGrace, at: now)
+        if retained.isEmpty { peers[id]?.retained = nil }
     }
 
     /// Applies UPDATEs of an established session, in their order.

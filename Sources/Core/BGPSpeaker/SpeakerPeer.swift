@@ -33,6 +33,8 @@ package struct SpeakerPeer: Sendable, Hashable {
     package var sendsLongLivedStale = false
     /// What the peer is told of each prefix where path identifiers were negotiated (RFC 7911).
     package var pathSelection = PathSelection.best
+    /// An external client of this route server (RFC 7947).
+    package var isRouteServerClient = false
 
     package init(
         name: String, address: IPAddress, asNumber: ASNumber, isExternal: Bool,
@@ -60,6 +62,7 @@ extension SpeakerPeer {
         source.localAS = localAS
         source.honorsGracefulShutdown = honorsGracefulShutdown
         source.acceptsBlackhole = acceptsBlackhole
+        source.isRouteServerClient = isRouteServerClient
         return source
     }
 }

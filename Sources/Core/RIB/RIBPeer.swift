@@ -39,6 +39,8 @@ package struct RIBPeer: Sendable, Hashable {
     package var role: BGPRole?
     /// The AS that we have for this peer alone.
     package var localAS: LocalAS?
+    /// An external client of this route server (RFC 7947).
+    package var isRouteServerClient = false
 
     package init(
         address: IPAddress, asNumber: ASNumber, routerID: RouterID, isExternal: Bool, importMode: ImportMode = .safe,

@@ -28,6 +28,7 @@ extension Configuration.PeerSettings {
         peer.honorsGracefulShutdown = honorsGracefulShutdown
         peer.acceptsBlackhole = acceptsBlackhole
         peer.role = role?.wire
+        peer.isRouteServerClient = routeServerClient
         peer.localAS = localAS.map { settings in
             var override = LocalAS(settings.asn)
             override.prependsReceived = !settings.noPrepend

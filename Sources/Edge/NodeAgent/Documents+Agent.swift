@@ -42,6 +42,8 @@ extension SessionDocument {
             establishedCount: Int(clamping: status.establishedCount), dropCount: Int(clamping: status.flaps))
         lastNotification = status.lastNotification.map { SessionErrorDocument($0, at: now) }
         role = settings.role?.rawValue
+        clientOf =
+            settings.routeReflectorClient ? "route reflector" : settings.routeServerClient ? "route server" : nil
     }
 }
 

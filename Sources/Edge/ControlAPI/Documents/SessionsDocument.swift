@@ -6,6 +6,8 @@ package struct SessionsDocument: Codable, Sendable, Equatable {
     package var sessions: [SessionDocument]
     /// Where a goodbye stands; absent while the node serves.
     package var drain: DrainDocument?
+    /// Configured ranges, whose callers become peers; absent where there are none.
+    package var ranges: [RangeDocument]?
 
     package init(sessions: [SessionDocument], drain: DrainDocument? = nil) {
         self.sessions = sessions
@@ -70,6 +72,8 @@ package struct SessionDocument: Codable, Sendable, Equatable {
     package var establishedCount: Int = 0
     /// How often it went down again.
     package var dropCount: Int = 0
+    /// `route reflector` or `route server` where the peer is a client of this one (RFC 4456, RFC 7947).
+    package var clientOf: String?
     /// What is missing before the peer can be called: its address is not known yet.
     package var waiting: String?
 

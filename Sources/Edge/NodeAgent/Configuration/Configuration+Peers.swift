@@ -76,6 +76,7 @@ extension Configuration {
             ConfigurationValue.integer(UInt8(0)...10))
         peer.allowOwnAS = ownAS?.value ?? 0
         readAddPath(&section, into: &peer)
+        readRouteServer(&section, into: &peer, context)
         checkPolicies(peer, importPolicy?.mark, exportPolicy?.mark, context, section.problems)
         let isExternal = peer.isAnyExternal || peer.asn != placeholder && peer.asn != context.asn
         if let client, client.value, context.asn != nil, isExternal {
@@ -127,7 +128,7 @@ extension Configuration {
                     + " write cluster, or set fib.enabled: false"
             )
         }
-        if let exportMark, peer.exportPolicy == .all, !peer.routeReflectorClient {
+        if let exportMark, peer.exportPolicy == .all, !peer.routeReflectorClient, !peer.routeServerClient {
             problems.warning(
                 exportMark, "export: all makes this node a transit router, like a ToR; write own if it only has pods")
         }

@@ -145,6 +145,8 @@ package struct Configuration: Sendable, Equatable {
         package var acceptsBlackhole = false
         /// Several paths of one prefix (RFC 7911).
         package var addPath = AddPathSettings()
+        /// The peer is a client of this route server (RFC 7947); only for external peers.
+        package var routeServerClient = false
 
         /// The hold time that we propose to this peer.
         package func holdTime(_ bgp: BGPSettings) -> Duration { holdTime ?? bgp.holdTime }
