@@ -16,9 +16,10 @@ package struct FinishedProcess: Sendable {
 }
 
 /// Runs a program, feeds it `input`, and collects its standard output; its errors go where ours go, or with
-/// `joinsErrors` into the output.
+/// `joinsErrors` into the output. One that is silent for `patience` milliseconds is killed; negative: never.
 package func runProcess(
-    _ path: String, arguments: [String] = [], environment: Variables, input: [UInt8], joinsErrors: Bool = false
+    _ path: String, arguments: [String] = [], environment: Variables, input: [UInt8], joinsErrors: Bool = false,
+    patience: CInt = -1
 ) throws(SystemError) -> FinishedProcess {
     let (stdinRead, stdinWrite) = try makePipe()
     let (stdoutRead, stdoutWrite): (CInt, CInt)
@@ -39,7 +40,7 @@ package func runProcess(
         close(stdinWrite)
         return try FinishedProcess(waitStatus: spawned.get(), output: [])
     }
-    let output = exchange(input, to: stdinWrite, from: stdoutRead)
+    let output = exchange(input, to: stdinWrite, from: stdoutRead, patience) { _ = kill(pid, SIGKILL) }
     var status: CInt = 0
     while waitpid(pid, &status, 0) < 0 {
         guard errno == EINTR else { throw SystemError("waitpid", errno) }
@@ -85,7 +86,9 @@ private func spawn(
 }
 
 /// Writes and reads at the same time, so that neither side waits for the other with a full pipe; closes `sink`.
-private func exchange(_ input: [UInt8], to sink: CInt, from source: CInt) -> [UInt8] {
+private func exchange(
+    _ input: [UInt8], to sink: CInt, from source: CInt, _ patience: CInt, _ giveUp: () -> Void
+) -> [UInt8] {
     _ = fcntl(sink, F_SETFL, O_NONBLOCK)
     var (rest, output) = (input[...], [UInt8]())
     var buffer = [UInt8](repeating: 0, count: 4096)
@@ -102,7 +105,12 @@ private func exchange(_ input: [UInt8], to sink: CInt, from source: CInt) -> [UI
             pollfd(fd: source, events: Int16(POLLIN), revents: 0),
             pollfd(fd: isOpen ? sink : -1, events: Int16(POLLOUT), revents: 0),
         ]
-        if poll(&watched, nfds_t(watched.count), -1) < 0, errno != EINTR { return output }
+        let events = poll(&watched, nfds_t(watched.count), patience)
+        if events < 0, errno != EINTR { return output }
+        if events == 0 {
+            giveUp()
+            return output
+        }
         if isOpen, watched.last?.revents != 0 {
             let wrote = rest.withUnsafeBytes { write(sink, $0.baseAddress, $0.count) }
             if wrote >= 0 { rest = rest.dropFirst(wrote) } else if errno != EAGAIN, errno != EINTR { finishWriting() }

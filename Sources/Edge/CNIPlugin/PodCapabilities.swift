@@ -99,13 +99,17 @@ extension PodConfig {
 extension PodConfig {
     /// A MAC that the pod must have: capability `mac`, `args.cni.mac`, `MAC` in CNI_ARGS, or the pod's annotation
     /// `martlet.dev/mac`; the first that is there counts.
-    static func wishedMAC(_ request: Request) -> String? {
+    static func wishedMAC(_ request: Request) -> (source: String, text: String)? {
         let config = request.config
-        let named = config.runtimeConfig?["mac"] ?? config.tree["args"]?["cni"]?["mac"]
-        let text = named.map { $0.string ?? $0.description } ?? request.arguments["MAC"]
-        if let text, !text.isEmpty { return text }
-        return config.podAnnotation("martlet.dev/mac")
+        if let value = config.runtimeConfig?["mac"] { return ("runtimeConfig.mac", value.string ?? value.description) }
+        if let value = config.tree["args"]?["cni"]?["mac"] {
+            return ("args.cni.mac", value.string ?? value.description)
+        }
+        if let text = request.arguments["MAC"], !text.isEmpty { return ("MAC of CNI_ARGS", text) }
+        return config.podAnnotation(macAnnotation).map { ("annotation \(macAnnotation)", $0) }
     }
+
+    private static let macAnnotation = "martlet.dev/mac"
 }
 
 extension NetworkConfig {

@@ -18,8 +18,8 @@ package struct PodConfig {
     /// A MAC that somebody wants for the pod.
     package let mac: MACAddress?
     let config: NetworkConfig
-    /// The wish as it was written.
-    private let wishedMAC: String?
+    /// Who wants it, and as it was written.
+    private let wishedMAC: (source: String, text: String)?
 
     /// Reads; `validate` judges.
     package init(_ request: Request) {
@@ -28,7 +28,7 @@ package struct PodConfig {
             containerID: request.containerID, ifname: request.ifname, network: request.config.name,
             namespace: request.arguments["K8S_POD_NAMESPACE"], pod: request.arguments["K8S_POD_NAME"])
         wishedMAC = Self.wishedMAC(request)
-        mac = wishedMAC.flatMap { MACAddress($0) }
+        mac = wishedMAC.flatMap { MACAddress($0.text) }
     }
 
     /// Refuses what ADD would otherwise silently not do.
@@ -37,11 +37,11 @@ package struct PodConfig {
             throw PluginError(
                 .invalidConfig, "delete must be \"sync\", \"deferred\" or \"auto\"", details: mode.description)
         }
-        if let text = wishedMAC, mac == nil {
-            throw PluginError(.invalidConfig, "the requested MAC is none", details: text)
-        }
-        if let mac, mac.bytes.first.map({ $0 & 1 == 1 }) ?? true || mac.rawValue == 0 {
-            throw PluginError(.invalidConfig, "the requested MAC is no unicast address", details: mac.description)
+        if let (source, text) = wishedMAC {
+            guard let mac else { throw PluginError(.invalidConfig, "\(source) is no MAC address", details: text) }
+            guard mac.rawValue != 0, mac.bytes.first.map({ $0 & 1 == 0 }) ?? false else {
+                throw PluginError(.invalidConfig, "\(source) is no unicast address", details: text)
+            }
         }
         _ = (try portMappings(), try bandwidth())
         guard let mtu = config.tree["mtu"] else { return }
