@@ -82,13 +82,14 @@ let package = Package(
         edge("AgentClient", ["ControlAPI", "CCurl", "COpenSSL"]),
         edge("PodAddresses", ["CNIPlugin", "AddressStore", "IPAM", "NetTypes"]),
         edge("CNIInstaller", ["CNIPlugin", "CLinux"]),
-        edge("PodNetwork", ["PodAddresses", "CNIPlugin", "Netlink", "PodWiring", "CLinux"]),
+        edge("Nftables", ["CNIPlugin", "PodWiring", "NetTypes", "CLinux"]),
+        edge("PodNetwork", ["PodAddresses", "CNIPlugin", "Netlink", "Nftables", "PodWiring", "CLinux"]),
         edge(
             "NodeAgent",
             [
                 "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB", "NeighborDiscovery",
-                "NetTypes", "PodWiring", "IPAM", "AddressStore", "AddressAudit", "DispatchIO", "Netlink", "ControlAPI",
-                "CYAML", "CLinux", logging,
+                "NetTypes", "PodWiring", "IPAM", "AddressStore", "AddressAudit", "Nftables", "DispatchIO", "Netlink",
+                "ControlAPI", "CYAML", "CLinux", logging,
             ]),
 
         // Tools
@@ -121,6 +122,7 @@ let package = Package(
         tests("CNIPluginTests", ["CNIPlugin", "PodWiring", "NetTypes"]),
         tests("CNIInstallerTests", ["CNIInstaller", "CNIPlugin", "TestKit"]),
         tests("PodAddressesTests", ["PodAddresses", "CNIPlugin", "NetTypes"]),
+        tests("NftablesTests", ["Nftables", "CNIPlugin", "PodWiring", "NetTypes"]),
         tests("PodNetworkTests", ["PodNetwork", "CNIPlugin", "NetTypes", "TestKit"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
         .testTarget(
@@ -144,8 +146,7 @@ let package = Package(
             name: "FuzzTargets",
             dependencies: [
                 "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "CNIPlugin", "IPAM", "NeighborDiscovery",
-                "NetTypes",
-                "NodeAgent",
+                "NetTypes", "Nftables", "NodeAgent", "PodWiring",
             ],
             path: "Fuzz/Targets", swiftSettings: settings),
 

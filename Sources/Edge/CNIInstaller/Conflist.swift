@@ -110,7 +110,13 @@ package struct Conflist: Hashable, Sendable {
               "mtu": 0,
               "delete": "auto",
               "stateDir": "/run/martlet",
-              "capabilities": {"ips": true, "mac": true},
+              "capabilities": {
+                "portMappings": true,
+                "bandwidth": true,
+                "ips": true,
+                "mac": true,
+                "io.kubernetes.cri.pod-annotations": true
+              },
               "ipam": {"type": "martlet-ipam", "subnet": "usePodCidr"}
             }
           ]

@@ -4,6 +4,8 @@ import DispatchIO
 import IPAM
 import Logging
 import NetTypes
+import Nftables
+import PodWiring
 
 /// Takes back the addresses of pods that are gone: a runtime that was killed, or a machine's that lost its state, never
 /// calls DEL, and containerd never calls GC. The links and routes of such pods went with their namespaces.
@@ -26,7 +28,7 @@ package actor LeakSweeper: Loop {
         var swept = 0
     }
 
-    private let ownDirectory: String
+    private let stateDirectory: String
     private var settings: Configuration.IPAMSettings
     private let logger: Logger
     private var namespace: String?
@@ -36,7 +38,7 @@ package actor LeakSweeper: Loop {
     private(set) var tally = Tally()
 
     package init(stateDirectory: String, settings: Configuration.IPAMSettings, logger: Logger) {
-        ownDirectory = "\(stateDirectory)/ipam"
+        self.stateDirectory = stateDirectory
         self.settings = settings
         self.logger = logger
         watch = LeakWatch(grace: settings.sweepGrace)
@@ -75,7 +77,7 @@ package actor LeakSweeper: Loop {
     }
 
     private func look() throws {
-        var audit = try AddressAudit(directories: [ownDirectory] + settings.directories, namespace: namespace)
+        var audit = try AddressAudit(directories: directories, namespace: namespace)
         let records = try audit.records()
         let gone = records.filter(\.life.isGone).map(\.suspect)
         let certain = watch.observe(gone, now: AddressStore.now)
@@ -83,7 +85,7 @@ package actor LeakSweeper: Loop {
         tally.unknown = records.count { if case .unknown = $0.life { true } else { false } }
         guard !certain.isEmpty else { return }
         // Once more: a link may have come while the others were looked at.
-        audit = try AddressAudit(directories: [ownDirectory] + settings.directories, namespace: namespace)
+        audit = try AddressAudit(directories: directories, namespace: namespace)
         for suspect in certain { try sweep(suspect, audit) }
     }
 
@@ -95,7 +97,18 @@ package actor LeakSweeper: Loop {
             tally.swept += found.record.addresses.count
             LogLine.addressesSwept(found.record, network: network, reason: found.life.reason).log(to: logger)
         }
+        closePorts(found.record)
     }
+
+    /// The pod's host ports, if it had any: all else of it went with its namespace.
+    private func closePorts(_ record: AddressRecord) {
+        let name = PodIdentity(containerID: record.containerID, ifname: record.ifname, network: "").hostName
+        let ports = HostPorts(stateDirectory: stateDirectory)
+        guard namespace == nil, ports.isMarked(name) else { return }
+        do { try ports.close(name) } catch { tell("\(error)") }
+    }
+
+    private var directories: [String] { ["\(stateDirectory)/ipam"] + settings.directories }
 
     /// Each trouble once.
     private func tell(_ problem: String) {
