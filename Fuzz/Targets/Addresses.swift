@@ -56,8 +56,14 @@ private final class FuzzFiles: AddressFiles {
     func read(_ name: String) throws(StoreError) -> String? { texts[name] }
     func write(_ name: String, _ text: String) throws(StoreError) { texts[name] = text }
     func remove(_ name: String) throws(StoreError) { texts[name] = nil }
-    func stamp(_ name: String, _ time: Instant) throws(StoreError) {}
-    func time(_ name: String) -> Instant? { texts[name].map { Instant(nanoseconds: Int64($0.utf8.count)) } }
+    func setRest(_ address: IPAddress, since: Instant) throws(StoreError) {}
+    func restsSince(_ address: IPAddress) -> Instant? { texts[".rest-\(address)"].map(Self.time) }
+    func rests() -> [(address: IPAddress, since: Instant)] {
+        texts.compactMap { name, text in
+            IPAddress(name.dropFirst(".rest-".count)).map { ($0, Self.time(text)) }
+        }
+    }
+    private static func time(_ text: String) -> Instant { Instant(nanoseconds: Int64(text.utf8.count)) }
     func names() throws(StoreError) -> [String] { Array(texts.keys) }
     func setBoot(_ id: String) throws(StoreError) {}
 

@@ -29,8 +29,7 @@ final class TemporaryStore {
     }
 
     var names: Set<String> {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: store.directory)) ?? []
-        return Set(names.filter { !$0.hasPrefix(".rest-") })
+        Set((try? FileManager.default.contentsOfDirectory(atPath: store.directory)) ?? [])
     }
 }
 

@@ -44,7 +44,7 @@ struct CrashPointTests {
             _ = try book.allocate(
                 for: owner("c2"), wished: [], from: allocator, cooldown: Cooldown(), now: Self.now)
         case .allocateAgain:
-            // The one that rests: its marker is in the way.
+            // The one that rests.
             let wish = try #require(IPAddress("10.0.0.3"))
             _ = try book.allocate(
                 for: owner("c2"), wished: [wish], from: allocator, cooldown: Cooldown(), now: Self.now)

@@ -5,7 +5,6 @@ import NetTypes
 final class MemoryFiles: AddressFiles {
     struct Inode: Equatable {
         var text: String
-        var time = Instant(nanoseconds: 0)
     }
 
     struct Killed: Error {}
@@ -13,6 +12,7 @@ final class MemoryFiles: AddressFiles {
     private(set) var inodes: [Int: Inode] = [:]
     private(set) var directory: [String: Int] = [:]
     private(set) var boot = ""
+    private(set) var released: [IPAddress: Instant] = [:]
     private var nextInode = 0
     /// Steps that are still done; nil: all. A killed process does nothing any more.
     var stepsLeft: Int?
@@ -26,6 +26,7 @@ final class MemoryFiles: AddressFiles {
     /// As another is.
     init(_ other: MemoryFiles) {
         (inodes, directory, boot, nextInode) = (other.inodes, other.directory, other.boot, other.nextInode)
+        released = other.released
     }
 
     var isKilled: Bool { stepsLeft == 0 }
@@ -98,18 +99,17 @@ final class MemoryFiles: AddressFiles {
         if !directory.values.contains(inode) { inodes[inode] = nil }
     }
 
-    func stamp(_ name: String, _ time: Instant) throws(StoreError) {
-        try step("stamp")
-        guard let inode = directory[name] else {
-            throw StoreError(operation: "stamp \(name)", code: 2, reason: "missing")
-        }
-        inodes[inode]?.time = time
+    func setRest(_ address: IPAddress, since: Instant) throws(StoreError) {
+        try step("rest")
+        released[address] = since
     }
 
-    func time(_ name: String) -> Instant? {
+    func restsSince(_ address: IPAddress) -> Instant? {
         questions += 1
-        return directory[name].flatMap { inodes[$0]?.time }
+        return released[address]
     }
+
+    func rests() -> [(address: IPAddress, since: Instant)] { released.map { ($0.key, $0.value) } }
 
     func names() throws(StoreError) -> [String] {
         questions += directory.count
@@ -118,7 +118,7 @@ final class MemoryFiles: AddressFiles {
 
     func setBoot(_ id: String) throws(StoreError) {
         try step("boot")
-        boot = id
+        (boot, released) = (id, [:])
     }
 
     /// Names that tell of an owner.

@@ -25,7 +25,7 @@ struct StressTests {
         leftovers() {
             for link in /sys/class/net/*; do [ "$link" = /sys/class/net/lo ] || echo "link ${link##*/}"; done
             for file in "$DIR"/ipam/martlet/* "$DIR"/ipam/martlet/.[!.]*; do
-                case ${file##*/} in lock|last.?|.rest-*|'*'|'.[!.]*') ;; *) echo "file ${file##*/}" ;; esac
+                case ${file##*/} in lock|last.?|'*'|'.[!.]*') ;; *) echo "file ${file##*/}" ;; esac
             done
         }
         routes() { ip -4 route show proto 180; ip -6 route show proto 180; }

@@ -21,12 +21,11 @@ package struct AlreadyAllocated: Error, Hashable, Sendable {
 
 /// Which attachment owns which address, in files:
 ///
-///     lock               flock of whoever writes; says which run of the machine the files are of
-///     last.N             what range set N gave out last
-///     ID@IFNAME          the record of an attachment
-///     10.244.1.7         the same file under the name of each of its addresses
-///     .rest-10.244.1.7   the former file of an address that rests, with the time of its release
-///     .new               a record that is being made
+///     lock            flock of whoever writes; in it the machine's boot id, and when addresses were released
+///     last.N          what range set N gave out last
+///     ID@IFNAME       the record of an attachment
+///     10.244.1.7      the same file under the name of each of its addresses
+///     .new            a record that is being made
 ///
 /// A record is complete before it gets its names by link(2), the attachment's name first and the addresses' after it; a
 /// release goes the other way. So whenever we are killed, no file is half a one, every address has an attachment under
@@ -71,7 +70,6 @@ package struct AddressBook<Files: AddressFiles> {
             try? files.write(StoreName.newLast, allocation.address.description)
             try? files.rename(StoreName.newLast, StoreName.last(allocation.set))
         }
-        if allocations.contains(where: { Self.isMilestone($0.address) }) { try? tidy(cooldown, now) }
         return allocations
     }
 
@@ -81,7 +79,7 @@ package struct AddressBook<Files: AddressFiles> {
     ) throws(AllocationProblem) -> [Allocation] {
         var view = StoreView(files)
         func rests(_ address: IPAddress) -> Bool {
-            view.restsSince(address).map { Self.isResting($0, cooldown, now) } ?? false
+            files.restsSince(address).map { Self.isResting($0, cooldown, now) } ?? false
         }
         do throws(AllocationProblem) {
             return try allocator.allocate(
@@ -90,28 +88,29 @@ package struct AddressBook<Files: AddressFiles> {
                     (try? files.read(StoreName.last(index))).flatMap { $0 }.flatMap { IPAddress($0) }
                 },
                 isTaken: { view.isTaken($0) }, isResting: rests,
-                resting: { cooldown.isRequired ? [] : view.longestRested() })
+                resting: { cooldown.isRequired ? [] : longestRested() })
         } catch {
-            guard cooldown.isRequired, case .exhausted(let set) = error,
-                view.longestRested().contains(where: { set.range(of: $0) != nil && !allocator.isReserved($0) })
-            else { throw error }
-            throw .resting(set)
+            guard cooldown.isRequired, case .exhausted(let set) = error else { throw error }
+            let isThere = files.rests().contains { address, since in
+                Self.isResting(since, cooldown, now) && set.range(of: address) != nil
+                    && !allocator.isReserved(address) && !files.exists(address.description)
+            }
+            throw isThere ? .resting(set) : error
         }
     }
 
     /// How much of a store is in use: addresses given out, and those that rest.
     package func usage(_ cooldown: Cooldown, now: Instant) throws(StoreError) -> (given: Int, resting: Int) {
-        var (given, resting) = (0, 0)
-        for name in try files.names() {
-            if StoreName.isRecord(name), IPAddress(name) != nil { given += 1 }
-            if StoreName.restingAddress(name) != nil, let time = files.time(name),
-                Self.isResting(time, cooldown, now)
-            {
-                resting += 1
-            }
+        let names = Set(try files.names())
+        let given = names.count { StoreName.isRecord($0) && IPAddress($0) != nil }
+        let resting = files.rests().count { address, since in
+            Self.isResting(since, cooldown, now) && !names.contains(address.description)
         }
         return (given, resting)
     }
+
+    /// Addresses that rest or have rested, the one with the longest rest first.
+    private func longestRested() -> [IPAddress] { files.rests().sorted { $0.since < $1.since }.map(\.address) }
 
     private static func isResting(_ since: Instant, _ cooldown: Cooldown, _ now: Instant) -> Bool {
         now < since + cooldown.time
@@ -124,25 +123,11 @@ package struct AddressBook<Files: AddressFiles> {
             try files.link(StoreName.new, record.name)
             for address in record.addresses { try files.link(StoreName.new, address.description) }
             try files.remove(StoreName.new)
-            // Not sooner: a call that is killed must not end anybody's rest.
-            for address in record.addresses { try? files.remove(StoreName.resting(address)) }
         } catch {
             _ = try? release(record.name, text: record.text, since: nil)
             try? files.remove(StoreName.new)
             throw error
         }
-    }
-
-    /// Now and then removes what has rested long enough: an IPv6 range never comes round to it.
-    private func tidy(_ cooldown: Cooldown, _ now: Instant) throws(StoreError) {
-        for name in try files.names() where StoreName.restingAddress(name) != nil {
-            if let time = files.time(name), !Self.isResting(time, cooldown, now) { try files.remove(name) }
-        }
-    }
-
-    /// One address of 64.
-    private static func isMilestone(_ address: IPAddress) -> Bool {
-        address.leftAligned >> UInt128(128 - address.family.bitWidth) & 63 == 0
     }
 
     // MARK: taking back
@@ -187,18 +172,10 @@ package struct AddressBook<Files: AddressFiles> {
     /// The addresses' part of a release. The attachment's own name goes after it: if we are killed in between, the next
     /// release finishes the work.
     private func withdraw(_ record: AddressRecord, text: String, since: Instant?) throws(StoreError) {
-        var isStamped = false
         for address in record.addresses where try files.read(address.description) == text {
-            let name = address.description
-            do throws(StoreError) {
-                guard let since else { throw StoreError(operation: "rest", code: 0, reason: "not wanted") }
-                if !isStamped { try files.stamp(name, since) }
-                isStamped = true
-                try files.rename(name, StoreName.resting(address))
-            } catch {
-                // A device that is full or will not do it: then without a rest.
-                try files.remove(name)
-            }
+            // On a device that is full or will not do it: without a rest.
+            if let since { try? files.setRest(address, since: since) }
+            try files.remove(address.description)
         }
     }
 }
@@ -218,18 +195,5 @@ private struct StoreView<Files: AddressFiles> {
         asked += 1
         if asked == Self.patience { names = (try? files.names()).map { Set($0) } }
         return names?.contains(name) ?? files.exists(name)
-    }
-
-    func restsSince(_ address: IPAddress) -> Instant? {
-        let name = StoreName.resting(address)
-        if let names, !names.contains(name) { return nil }
-        return files.time(name)
-    }
-
-    func longestRested() -> [IPAddress] {
-        let found = ((try? files.names()) ?? []).compactMap { name in
-            StoreName.restingAddress(name).flatMap { address in files.time(name).map { (address, $0) } }
-        }
-        return found.sorted { $0.1 < $1.1 }.map(\.0)
     }
 }

@@ -31,11 +31,13 @@ package protocol AddressFiles {
     func rename(_ from: String, _ to: String) throws(StoreError)
     /// Takes a name away; one that is not there is gone already.
     func remove(_ name: String) throws(StoreError)
-    /// Sets a file's time, under all its names.
-    func stamp(_ name: String, _ time: Instant) throws(StoreError)
-    /// A file's time; nil when there is none.
-    func time(_ name: String) -> Instant?
     func names() throws(StoreError) -> [String]
+    /// Notes that an address has no owner any more since a time. The note may be lost when others are made.
+    func setRest(_ address: IPAddress, since: Instant) throws(StoreError)
+    /// When an address was released, as far as it is noted.
+    func restsSince(_ address: IPAddress) -> Instant?
+    /// All such notes.
+    func rests() -> [(address: IPAddress, since: Instant)]
     /// The run of the machine that the files are of; empty in a new directory.
     var boot: String { get }
     /// Says which run of the machine the files are of from now on.
@@ -44,24 +46,15 @@ package protocol AddressFiles {
 
 /// The names of the files that are neither an attachment's nor an address's.
 package enum StoreName {
-    /// flock of whoever writes; its text is the machine's boot id.
+    /// flock of whoever writes; in it the machine's boot id, and when addresses were released.
     package static let lock = "lock"
     /// A record that is being made.
     static let new = ".new"
     /// What is to become `last.N`.
     static let newLast = ".last"
-    private static let rest = ".rest-"
 
     /// What range set `index` gave out last.
     static func last(_ index: Int) -> String { "last.\(index)" }
-
-    /// The former file of an address that rests; its time is that of the release.
-    static func resting(_ address: IPAddress) -> String { "\(rest)\(address)" }
-
-    /// The address that a name tells to rest.
-    static func restingAddress(_ name: String) -> IPAddress? {
-        name.hasPrefix(rest) ? IPAddress(name.dropFirst(rest.utf8.count)) : nil
-    }
 
     /// Whether a name is an attachment's or an address's.
     package static func isRecord(_ name: String) -> Bool {

@@ -14,7 +14,7 @@ extension StoreError {
 final class StoreDirectory: AddressFiles {
     let path: String
     /// Negative: none, we only read.
-    private let lock: CInt
+    let lock: CInt
     /// Whether the file system lets us write.
     let isWritable: Bool
 
@@ -112,20 +112,6 @@ final class StoreDirectory: AddressFiles {
         guard unlink("\(path)/\(name)") == 0 || errno == ENOENT else {
             throw StoreError(operation: "remove \(name)", code: errno)
         }
-    }
-
-    func stamp(_ name: String, _ time: Instant) throws(StoreError) {
-        let whole = timespec(
-            tv_sec: Int(time.nanoseconds / 1_000_000_000), tv_nsec: Int(time.nanoseconds % 1_000_000_000))
-        guard utimensat(AT_FDCWD, "\(path)/\(name)", [whole, whole], 0) == 0 else {
-            throw StoreError(operation: "stamp \(name)", code: errno)
-        }
-    }
-
-    func time(_ name: String) -> Instant? {
-        var status = stat()
-        guard stat("\(path)/\(name)", &status) == 0 else { return nil }
-        return Instant(nanoseconds: Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec))
     }
 
     var boot: String {
