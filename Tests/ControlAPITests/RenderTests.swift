@@ -36,6 +36,12 @@ struct RenderTests {
         #expect(Render.sessions(document).contains("12 of 100 peers"))
     }
 
+    @Test func `what a limit keeps out is a remark`() {
+        var session = Canned.torUp
+        session.families[0].blocked = 15
+        #expect(Render.sessions(SessionsDocument(sessions: [session])).contains("15 over the limit not taken"))
+    }
+
     @Test func `a client says whose it is`() {
         var session = Canned.torUp
         session.clientOf = "route server"

@@ -91,7 +91,10 @@ final class RawPeer {
         .open(
             Open(
                 version: version, autonomousSystem: UInt16(number), holdTime: hold, routerID: RouterID(rawValue: id),
-                capabilities: [.multiprotocol(.ipv4), .multiprotocol(.ipv6), .fourOctetAS(ASNumber(rawValue: number))]))
+                capabilities: [
+                    .multiprotocol(.ipv4), .multiprotocol(.ipv6), .routeRefresh,
+                    .fourOctetAS(ASNumber(rawValue: number)),
+                ]))
     }
 
     /// Brings the session up: both OPENs, both KEEPALIVEs, and our End-of-RIBs.
@@ -115,6 +118,20 @@ final class RawPeer {
         var packer = UpdatePacker(fourOctetAS: true)
         _ = packer.announce(prefixes, with: PathAttributes(fields, nextHop: nextHop))
         send(packer.take())
+    }
+
+    func withdraw(_ prefixes: [Prefix]) {
+        var packer = UpdatePacker(fourOctetAS: true)
+        packer.withdraw(prefixes)
+        send(packer.take())
+    }
+
+    /// Reads on until we are asked for a refresh of IPv4.
+    func awaitRefresh() throws -> RouteRefresh? {
+        while let message = try next() {
+            if case .routeRefresh(let refresh) = message, refresh.afi == 1 { return refresh }
+        }
+        return nil
     }
 
     /// Reads on until a prefix is announced. The next hop of a session over loopback is a loopback address, which no

@@ -19,6 +19,35 @@ struct PrefixLimitTests {
         await eventually { (try? await session(agent))?.families[0].received == count }
     }
 
+    @Test func `blocks what is over it, and asks for it again when there is room`() async throws {
+        try await AgentHarness.run { harness in
+            let peer =
+                "{name: tor, address: \(harness.network).7, asn: 64799, passive: true, "
+                + "maxPrefixes: {limit: 10, action: block, restartAfter: 1s}}"
+            let agent = try await harness.start(
+                try harness.configuration(1, pods: ["10.244.1.0/24"], peers: [peer]))
+            nonisolated(unsafe) let raw = try harness.connect(from: 7, to: 1)
+            try await onThread {
+                try raw.establish(64799)
+                raw.announce(Self.prefixes(0..<25), path: [64799])
+            }
+            #expect(await Self.holds(10, agent))
+            #expect(await eventually { (try? await Self.session(agent))?.families[0].blocked == 15 })
+            #expect(try await Self.session(agent).isEstablished)
+            #expect(harness.log.all.count { $0.contains("the others are not taken") } == 1)
+            // What is there may change all the same.
+            try await onThread { raw.announce(Self.prefixes(0..<10), path: [64799, 1]) }
+            try await onThread { raw.withdraw(Self.prefixes(0..<4)) }
+            #expect(await Self.holds(6, agent))
+            let refresh = try await onThread { try raw.awaitRefresh() }
+            #expect(refresh.map(\.afi) == 1, "it is asked for all again")
+            try await onThread { raw.announce(Self.prefixes(4..<13), path: [64799]) }
+            #expect(await Self.holds(9, agent))
+            #expect(try await Self.session(agent).families[0].blocked == nil)
+            #expect(try await Self.session(agent).isEstablished)
+        }
+    }
+
     @Test func `is warned of once, ends the session at one more, and lets it come back`() async throws {
         try await AgentHarness.run { harness in
             let peer =

@@ -148,3 +148,8 @@ struct RetainedPaths: Sendable {
 
     var isEmpty: Bool { kept.isEmpty }
 }
+
+extension GracefulRestart {
+    /// What the capability says of a family.
+    func family(_ family: AddressFamily) -> Family? { families.first { $0.afi == family.afi && $0.safi == 1 } }
+}

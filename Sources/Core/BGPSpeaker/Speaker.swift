@@ -254,6 +254,12 @@ package struct Speaker: ~Copyable {
         return ipv4 >= ipv6 ? (.ipv4, ipv4) : (.ipv6, ipv6)
     }
 
+    /// See `RIBTables.blocked`.
+    package func blocked(_ id: PeerID) -> (count: Int, hasRoom: Bool) { rib.blocked(id) }
+
+    /// See `RIBTables.forgetBlocked`.
+    package mutating func forgetBlocked(_ id: PeerID) { rib.forgetBlocked(id) }
+
     private mutating func endOfRIB(_ family: AddressFamily, from id: PeerID, at now: Instant) {
         peers[id]?.session?.endOfRIBReceived.insert(FamilySet(family))
         peers[id]?.retained?.endOfRIB(family, at: now)
@@ -390,9 +396,4 @@ package struct Speaker: ~Copyable {
             return summary
         }
     }
-}
-
-extension GracefulRestart {
-    /// What the capability says of a family.
-    func family(_ family: AddressFamily) -> Family? { families.first { $0.afi == family.afi && $0.safi == 1 } }
 }

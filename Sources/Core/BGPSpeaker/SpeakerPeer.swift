@@ -35,6 +35,8 @@ package struct SpeakerPeer: Sendable, Hashable {
     package var pathSelection = PathSelection.best
     /// An external client of this route server (RFC 7947).
     package var isRouteServerClient = false
+    /// Most paths of a family that are taken from the peer; nil: any number.
+    package var mostPaths: UInt32?
 
     package init(
         name: String, address: IPAddress, asNumber: ASNumber, isExternal: Bool,
@@ -63,6 +65,7 @@ extension SpeakerPeer {
         source.honorsGracefulShutdown = honorsGracefulShutdown
         source.acceptsBlackhole = acceptsBlackhole
         source.isRouteServerClient = isRouteServerClient
+        source.mostPaths = mostPaths
         return source
     }
 }

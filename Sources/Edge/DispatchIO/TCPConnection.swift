@@ -56,8 +56,8 @@ package final class TCPConnection: @unchecked Sendable {
         isConnecting = connecting
         reader = DispatchSource.makeReadSource(fileDescriptor: fd, queue: queue)
         reader.setCancelHandler { Glibc.close(fd) }
-        // Two sources of one descriptor share what Dispatch knows of it: a hang-up that comes while one of them rests is
-        // lost for the other. So the writer has a descriptor of its own.
+        // Two sources of one descriptor share what Dispatch knows of it: a hang-up that comes while one of them rests
+        // is lost for the other. So the writer has a descriptor of its own.
         let twin = fcntl(fd, F_DUPFD_CLOEXEC, 0)
         guard twin >= 0 else {
             writer = nil

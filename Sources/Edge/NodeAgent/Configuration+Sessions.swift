@@ -29,6 +29,7 @@ extension Configuration.PeerSettings {
         peer.acceptsBlackhole = acceptsBlackhole
         peer.role = role?.wire
         peer.isRouteServerClient = routeServerClient
+        if let prefixLimit, prefixLimit.action == .block { peer.mostPaths = prefixLimit.limit }
         peer.localAS = localAS.map { settings in
             var override = LocalAS(settings.asn)
             override.prependsReceived = !settings.noPrepend

@@ -36,6 +36,7 @@ extension SessionDocument {
                     endOfRIBReceived: summary?.endOfRIBReceived ?? false, endOfRIBSent: summary?.endOfRIBSent ?? false,
                     stale: summary?.paths.stale ?? 0)
                 document.addPath = summary.flatMap(\.addPath)
+                document.blocked = summary.flatMap { $0.paths.blocked > 0 ? $0.paths.blocked : nil }
                 return document
             },
             messagesReceived: .init(status.received), messagesSent: .init(status.sent),

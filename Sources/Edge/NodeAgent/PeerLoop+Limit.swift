@@ -9,7 +9,7 @@ extension PeerLoop {
     func checkLimit(_ family: AddressFamily, held: Int) {
         guard let limit = prefixLimit, session != nil else { return }
         let maximum = Int(limit.limit)
-        if held > maximum {
+        if held > maximum, limit.action == .shut {
             LogLine.prefixLimitExceeded(peer: name, family: family, limit: maximum, restartAfter: limit.restartAfter)
                 .log(to: logger)
             hasWarnedOfLimit = false
@@ -30,5 +30,38 @@ extension PeerLoop {
         limitTimer?.cancel()
         limitTimer = nil
         startMachine()
+    }
+}
+
+// What is over the limit is not taken, and the session goes on.
+extension PeerLoop {
+    /// The speaker has not taken all that the peer announced. It is asked for once more when some time has passed and
+    /// there is room.
+    func limitBlocks() {
+        guard let limit = prefixLimit, limit.action == .block, session != nil, blockTimer == nil else { return }
+        LogLine.prefixesBlocked(peer: name, limit: Int(limit.limit), restartAfter: limit.restartAfter).log(to: logger)
+        history.note(name, .agent, "more prefixes than its limit of \(limit.limit): the others are not taken")
+        awaitRoom(limit.restartAfter)
+    }
+
+    private func awaitRoom(_ time: Duration) {
+        let timer = LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.lookForRoom() } }
+        timer.arm(.now + time, at: .now)
+        blockTimer = timer
+    }
+
+    private func lookForRoom() {
+        blockTimer = nil
+        guard session != nil, let limit = prefixLimit, limit.action == .block else { return }
+        speaker.post { [id] in
+            let blocked = $0.blocked(id)
+            guard blocked.count > 0 else { return }
+            self.post { $0.roomWasFound(blocked.hasRoom, limit) }
+        }
+    }
+
+    private func roomWasFound(_ hasRoom: Bool, _ limit: Configuration.PrefixLimit) {
+        // A peer that cannot be asked announces it at its next session.
+        guard hasRoom, requestRefresh() else { return awaitRoom(limit.restartAfter) }
     }
 }

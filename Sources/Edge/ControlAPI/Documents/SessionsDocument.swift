@@ -191,6 +191,8 @@ package struct SessionFamilyDocument: Codable, Sendable, Equatable {
 
     /// What was negotiated; absent: one path in both directions.
     package var addPath: AddPath?
+    /// Announcements that were not taken because of `maxPrefixes` with `action: block`; absent where there were none.
+    package var blocked: Int?
 
     package init(
         family: String, negotiated: Bool, received: Int = 0, accepted: Int = 0, rejected: Int = 0, best: Int = 0,

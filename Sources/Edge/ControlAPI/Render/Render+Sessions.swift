@@ -66,6 +66,7 @@ extension Render {
         guard family.negotiated else { return "not offered by the peer" }
         var remarks: [String] = []
         if family.rejected > 0 { remarks.append("\(family.rejected) rejected") }
+        if let blocked = family.blocked { remarks.append("\(blocked) over the limit not taken") }
         if family.stale > 0 { remarks.append("\(family.stale) stale") }
         if !family.endOfRIBReceived { remarks.append("no End-of-RIB yet") }
         return remarks.joined(separator: ", ")

@@ -96,9 +96,12 @@ extension Configuration {
             "warnAt", "percent of the limit, 1 to 100", ConfigurationValue.integer(UInt8(1)...100))
         let restart = section.value(
             "restartAfter", "whole seconds from 1s to 86400s", ConfigurationValue.seconds(1...86400))
+        let action: Located<PrefixLimit.Action>? = section.value(
+            "action", ConfigurationValue.words(PrefixLimit.Action.self), ConfigurationValue.choice)
         section.finish()
         return PrefixLimit(
-            limit: limit?.value ?? 1, warnAt: warning?.value ?? 80, restartAfter: restart?.value ?? .seconds(300))
+            limit: limit?.value ?? 1, warnAt: warning?.value ?? 80, restartAfter: restart?.value ?? .seconds(300),
+            action: action?.value ?? .shut)
     }
 
     private static func families(_ section: inout ConfigurationSection) -> [AddressFamily] {
