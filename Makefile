@@ -66,11 +66,11 @@ interop-table: root toolchain ## docs/interop.md, from a run against real router
 	@$(SWIFT) build --build-tests
 	@MARTLET_INTEROP_TABLE=$(CURDIR)/docs/interop.md $(SWIFT) test --skip-build --disable-xctest --filter MatrixTests
 
-test-long: root toolchain ## what takes its time: abuse for a minute, thousands of simulated networks, ten million fuzz runs
+test-long: root toolchain ## what takes its time: abuse for a minute, thousands of simulated networks, 10,000 kills, ten million fuzz runs
 	@scripts/install-deps build test fuzz
 	@$(MAKE) --no-print-directory build
 	@$(SWIFT) build --build-tests
-	@MARTLET_TEST_LONG=1 $(SWIFT) test --skip-build --disable-xctest --filter 'AbuseTests|NetworkTests|SimulationTests'
+	@MARTLET_TEST_LONG=1 $(SWIFT) test --skip-build --disable-xctest --filter 'AbuseTests|NetworkTests|SimulationTests|StressTests'
 	@SWIFT="$(SWIFT)" RUNS=$(or $(RUNS),10000000) scripts/fuzz
 
 lint: toolchain ## format and syntax of all that is written here

@@ -77,23 +77,31 @@ let package = Package(
         edge("Netlink", ["FIB", "PodWiring", "NetTypes", "CNetlink", "CLinux"]),
         edge("CNIPlugin", ["PodWiring", "IPAM", "NetTypes", "CLinux"]),
         edge("AddressStore", ["IPAM", "NetTypes", "CLinux"]),
+        edge("AddressAudit", ["AddressStore", "Netlink", "PodWiring", "IPAM", "NetTypes"]),
         edge("ControlAPI", ["NetTypes", "DispatchIO", "CMicroHTTPD", "CLinux"]),
         edge("AgentClient", ["ControlAPI", "CCurl", "COpenSSL"]),
         edge("PodAddresses", ["CNIPlugin", "AddressStore", "IPAM", "NetTypes"]),
+        edge("CNIInstaller", ["CNIPlugin", "CLinux"]),
         edge("Nftables", ["CNIPlugin", "PodWiring", "NetTypes", "CLinux"]),
         edge("PodNetwork", ["PodAddresses", "CNIPlugin", "Netlink", "Nftables", "PodWiring", "CLinux"]),
         edge(
             "NodeAgent",
             [
                 "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB", "NeighborDiscovery",
-                "NetTypes", "PodWiring", "DispatchIO", "Netlink", "ControlAPI", "CYAML", "CLinux", logging,
+                "NetTypes", "PodWiring", "IPAM", "AddressStore", "AddressAudit", "Nftables", "DispatchIO", "Netlink",
+                "ControlAPI", "CYAML", "CLinux", logging,
             ]),
 
         // Tools
-        tool("martletd", ["NodeAgent", "NetTypes", argumentParser, logging]),
+        tool("martletd", ["NodeAgent", "CNIInstaller", "NetTypes", argumentParser, logging]),
         tool("martlet", ["PodNetwork", "CNIPlugin"]),
         tool("martlet-ipam", ["PodAddresses", "CNIPlugin"]),
-        tool("martletctl", ["AgentClient", "ControlAPI", "BGPCapture", "NetTypes", argumentParser]),
+        tool(
+            "martletctl",
+            [
+                "AgentClient", "ControlAPI", "BGPCapture", "AddressAudit", "AddressStore", "CNIPlugin", "IPAM",
+                "NetTypes", argumentParser,
+            ]),
 
         // Tests
         tests("NetTypesTests", ["NetTypes"]),
@@ -109,8 +117,10 @@ let package = Package(
         tests("NeighborDiscoveryTests", ["NeighborDiscovery", "NetTypes"]),
         tests("PodWiringTests", ["PodWiring", "NetTypes"]),
         tests("IPAMTests", ["IPAM", "NetTypes"]),
+        tests("AddressAuditTests", ["AddressAudit", "AddressStore", "IPAM", "PodWiring", "NetTypes", "TestKit"]),
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
         tests("CNIPluginTests", ["CNIPlugin", "PodWiring", "NetTypes"]),
+        tests("CNIInstallerTests", ["CNIInstaller", "CNIPlugin", "TestKit"]),
         tests("PodAddressesTests", ["PodAddresses", "CNIPlugin", "NetTypes"]),
         tests("NftablesTests", ["Nftables", "CNIPlugin", "PodWiring", "NetTypes"]),
         tests("PodNetworkTests", ["PodNetwork", "CNIPlugin", "NetTypes", "TestKit"]),
@@ -123,7 +133,8 @@ let package = Package(
             "NodeAgentTests",
             [
                 "NodeAgent", "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB",
-                "PodWiring", "DispatchIO", "NetTypes", "AgentClient", "ControlAPI", "CLinux", "TestKit", logging,
+                "PodWiring", "IPAM", "AddressStore", "DispatchIO", "NetTypes", "AgentClient", "ControlAPI", "CLinux",
+                "TestKit", logging,
             ]),
         tests("TidyTests", ["TestKit"]),
         tests("AgentClientTests", ["AgentClient", "ControlAPI", "TestKit"]),

@@ -22,6 +22,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case plugin
     /// The agent's configuration.
     case configuration
+    /// The files of an address store, whoever wrote them, and what allocations and releases make of them.
+    case addresses
 
     package func run(_ bytes: [UInt8]) {
         switch self {
@@ -34,6 +36,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .cni: fuzzCNI(bytes)
         case .plugin: fuzzPlugin(bytes)
         case .configuration: fuzzConfiguration(bytes)
+        case .addresses: fuzzAddresses(bytes)
         }
     }
 }

@@ -18,8 +18,10 @@ final class TemporaryStore {
 
     func allocate(_ id: String, wished: [IPAddress] = [], from subnets: [String] = ["10.0.0.0/29"]) throws -> [String] {
         let sets = try subnets.map { try RangeSet([AddressRange(subnet: try #require(Prefix($0)))]) }
-        return try store.allocate(containerID: id, ifname: "eth0", wished: wished, from: Allocator(sets))
-            .map(\.address.description)
+        return try store.allocate(
+            for: AddressRecord(containerID: id, ifname: "eth0"), wished: wished, from: Allocator(sets)
+        )
+        .map(\.address.description)
     }
 
     func write(_ name: String, _ text: String) throws {
@@ -130,6 +132,79 @@ struct AddressStoreTests {
         #expect(temporary.names == ["lock", "last.0", "c2@eth0", "10.0.0.3"])
     }
 
+    @Test func `a released address rests, and is the last choice until it has`() throws {
+        let temporary = TemporaryStore()
+        #expect(try temporary.allocate("c1", from: ["10.0.0.0/29"]) == ["10.0.0.2"])
+        try temporary.store.release(containerID: "c1", ifname: "eth0")
+        // All others come first, also when the search comes round to it.
+        for expected in ["10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.2"] {
+            #expect(try temporary.allocate("to\(expected)") == [expected])
+        }
+        try temporary.store.release(containerID: "to10.0.0.4", ifname: "eth0")
+        let set = try RangeSet([AddressRange(subnet: try #require(Prefix("10.0.0.0/29")))])
+        let owner = AddressRecord(containerID: "c9", ifname: "eth0")
+        #expect(throws: AllocationProblem.resting(set)) {
+            try temporary.store.allocate(
+                for: owner, from: Allocator([set]), cooldown: Cooldown(isRequired: true))
+        }
+        #expect(try temporary.store.usage() == (4, 1))
+        let again = try temporary.store.allocate(for: owner, from: Allocator([set]), cooldown: Cooldown(time: .zero))
+        #expect(again.map(\.address.description) == ["10.0.0.4"])
+    }
+
+    @Test func `after a reboot everything is forgotten, and before it nothing`() throws {
+        let temporary = TemporaryStore()
+        let file = "\(temporary.directory)/boot_id"
+        func store(boot: String) throws -> AddressStore {
+            try "\(boot)\n".write(toFile: file, atomically: true, encoding: .utf8)
+            var store = temporary.store
+            store.bootIDFile = file
+            return store
+        }
+        let allocator = try Allocator([RangeSet([AddressRange(subnet: try #require(Prefix("10.0.0.0/29")))])])
+        try FileManager.default.createDirectory(atPath: temporary.directory, withIntermediateDirectories: true)
+        for id in ["c1", "c2"] {
+            _ = try store(boot: "one").allocate(for: AddressRecord(containerID: id, ifname: "eth0"), from: allocator)
+        }
+        #expect(temporary.names == ["lock", "last.0", "c1@eth0", "c2@eth0", "10.0.0.2", "10.0.0.3"])
+        // The runtime's DELs of dead pods come first.
+        #expect(try store(boot: "two").release(containerID: "c1", ifname: "eth0").isEmpty)
+        #expect(temporary.names == ["lock"])
+        let got = try store(boot: "two").allocate(
+            for: AddressRecord(containerID: "c3", ifname: "eth0"), from: allocator)
+        #expect(got.map(\.address.description) == ["10.0.0.2"])
+        #expect(try store(boot: "two").records().map(\.containerID) == ["c3"])
+    }
+
+    @Test func `host-local's directory is taken over whole, again and again, or not at all`() throws {
+        let temporary = TemporaryStore()
+        let old = "\(temporary.directory)/host-local"
+        try FileManager.default.createDirectory(atPath: old, withIntermediateDirectories: true)
+        for (name, text) in [
+            ("10.0.0.3", "a1\r\neth0"), ("fd00::3", "a1\r\neth0"), ("10.0.0.4", "b2"), ("lock", ""),
+            ("last_reserved_ip.0", "10.0.0.4"),
+        ] {
+            try text.write(toFile: "\(old)/\(name)", atomically: false, encoding: .utf8)
+        }
+        #expect(try temporary.store.adopt(HostLocalDirectory.records(old)) == 2)
+        #expect(try temporary.store.adopt(HostLocalDirectory.records(old)) == 0)
+        #expect(temporary.names == ["lock", "a1@eth0", "b2@eth0", "10.0.0.3", "fd00::3", "10.0.0.4"])
+        #expect(try temporary.allocate("c1") == ["10.0.0.2"])
+        #expect(try temporary.allocate("c2") == ["10.0.0.5"])
+        let before = temporary.names
+        // One that is new, one that we have given to somebody else, one that holds nonsense.
+        try "d4\neth0".write(toFile: "\(old)/10.0.0.6", atomically: false, encoding: .utf8)
+        try "e5\neth0".write(toFile: "\(old)/10.0.0.5", atomically: false, encoding: .utf8)
+        let problems = #expect(throws: ImportProblems.self) {
+            try temporary.store.adopt(HostLocalDirectory.records(old))
+        }
+        #expect(problems?.reasons == ["10.0.0.5 of e5@eth0 is given to c2@eth0 here"])
+        try "../x\neth0".write(toFile: "\(old)/10.0.0.5", atomically: false, encoding: .utf8)
+        #expect(throws: ImportProblems.self) { try HostLocalDirectory.records(old) }
+        #expect(temporary.names == before)
+        #expect(throws: StoreError.self) { try HostLocalDirectory.records("\(old)/none") }
+    }
+
     @Test func `a probe says what an allocation would say and allocates nothing`() throws {
         let temporary = TemporaryStore()
         let allocator = try Allocator([RangeSet([AddressRange(subnet: try #require(Prefix("10.0.0.0/30")))])])
@@ -145,7 +220,7 @@ struct AddressStoreTests {
         let all = try await withThrowingTaskGroup(of: [Allocation].self) { group in
             for number in 0..<50 {
                 group.addTask {
-                    try store.allocate(containerID: "c\(number)", ifname: "eth0", wished: [], from: allocator)
+                    try store.allocate(for: AddressRecord(containerID: "c\(number)", ifname: "eth0"), from: allocator)
                 }
             }
             return try await group.reduce(into: []) { $0 += $1 }
@@ -156,10 +231,21 @@ struct AddressStoreTests {
 
 struct AddressRecordTests {
     @Test func `a record reads back as it was written`() throws {
-        let record = AddressRecord(
+        var record = AddressRecord(
             containerID: "c1", ifname: "eth0",
             addresses: [try #require(IPAddress("10.0.0.2")), try #require(IPAddress("fd00::2"))])
         #expect(AddressRecord(text: record.text) == record)
+        (record.netns, record.pod, record.plugin) = ("/run/netns/cni-a=b", "default/web", "martlet")
+        record.since = Instant(nanoseconds: 77)
+        #expect(AddressRecord(text: record.text) == record)
+        #expect(AddressRecord(text: record.text + "later=key\n") == record)
+    }
+
+    @Test func `what would break the lines of a record is left out of it`() throws {
+        var record = AddressRecord(containerID: "c1", ifname: "eth0")
+        record.netns = "/run/netns/a\n10.0.0.9"
+        record.pod = String(repeating: "x", count: 2000)
+        #expect(record.text == "c1\neth0\n")
     }
 
     @Test(arguments: ["", "\n", "c1", "c1\n", "\neth0\n", "c1\neth0\nnonsense\n"])

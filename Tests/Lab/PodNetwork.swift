@@ -44,11 +44,14 @@ package final class PodNetwork: @unchecked Sendable {
 
     private var plugins: [JSONValue] { conflist["plugins"].array }
 
-    /// ADD of every plugin in order; returns the result of the last.
+    /// ADD of every plugin in order; returns the result of the last. `prefix`: a command that runs each plugin, such as
+    /// one that kills it.
     @discardableResult
-    package func add(_ pod: PodIdentity, netns: String) throws -> JSONValue {
+    package func add(_ pod: PodIdentity, netns: String, through prefix: [String] = []) throws -> JSONValue {
         var previous: JSONValue?
-        for plugin in plugins { previous = try call("ADD", plugin, pod, netns: netns, previous: previous) }
+        for plugin in plugins {
+            previous = try call("ADD", plugin, pod, netns: netns, previous: previous, through: prefix)
+        }
         guard let result = previous else { throw LabError("the conflist has no plugin") }
         lock.withLock { results[key(pod)] = result }
         return result
@@ -72,7 +75,8 @@ package final class PodNetwork: @unchecked Sendable {
 
     @discardableResult
     private func call(
-        _ verb: String, _ plugin: JSONValue, _ pod: PodIdentity, netns: String, previous: JSONValue?
+        _ verb: String, _ plugin: JSONValue, _ pod: PodIdentity, netns: String, previous: JSONValue?,
+        through prefix: [String] = []
     ) throws -> JSONValue {
         let type = plugin["type"].string ?? ""
         let candidates = path.map { $0 + "/" + type }
@@ -91,7 +95,8 @@ package final class PodNetwork: @unchecked Sendable {
                 + "K8S_POD_INFRA_CONTAINER_ID=\(pod.containerID)",
         ]
         let others = environment.map { "\($0.key)=\($0.value)" }
-        let finished = try node.run(["env"] + variables + others + [executable], input: JSONValue.object(members).text)
+        let finished = try node.run(
+            ["env"] + variables + others + prefix + [executable], input: JSONValue.object(members).text)
         guard finished.succeeded else {
             let error = try? JSONValue(parsing: finished.output)
             let text = ["msg", "details"].compactMap { error?[$0].string }.filter { !$0.isEmpty }.joined(

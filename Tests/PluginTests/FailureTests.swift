@@ -33,6 +33,7 @@ struct FailureTests {
 
     @Test func `a full pool is told with code 11, STATUS says 50, and a release cures both`() throws {
         let node = try PluginNode(podCIDRs: ["10.244.1.0/30"])
+        let agent = try DeferredTests.Agent(node)
         let (first, second) = (try node.makePod("a"), try node.makePod("b"))
         let config = node.config("1.1.0")
         #expect(try node.call("STATUS", config).status == 0)
@@ -48,6 +49,7 @@ struct FailureTests {
         #expect(try node.call("DEL", config, id: "c1").status == 0)
         #expect(try node.call("STATUS", config).status == 0)
         #expect(try node.call("ADD", config, id: "c2", netns: PluginNode.path(second)).status == 0)
+        withExtendedLifetime(agent) {}
     }
 
     @Test func `an interface that exists is left as it is`() throws {
@@ -128,9 +130,12 @@ struct FailureTests {
 
     @Test func `a delegate without STATUS and GC is tolerated, as host-local is`() throws {
         let node = try PluginNode(podCIDRs: nil)
+        let agent = try DeferredTests.Agent(node)
+        try node.tellSessions(configured: 1, established: 1, hadSession: true)
         let config = node.config("1.1.0", ipam: node.hostLocal, more: #","cni.dev/attachments":[]"#)
         #expect(try node.call("STATUS", config).status == 0)
         #expect(try node.call("GC", config).status == 0)
+        withExtendedLifetime(agent) {}
     }
 
     @Test func `a delegate that prints nonsense, or nothing, is named`() throws {

@@ -23,7 +23,15 @@ final class PluginNode: @unchecked Sendable {
             let list = podCIDRs.map { "\"\($0)\"" }.joined(separator: ",")
             let state = "{\"schema\":1,\"name\":\"n\",\"podCIDRs\":[\(list)],\"mtu\":\(mtu),\"pid\":1}"
             try state.write(toFile: "\(directory)/node.json", atomically: true, encoding: .utf8)
+            try tellSessions(configured: 1, established: 1, hadSession: true)
         }
+    }
+
+    /// What the agent would have written of its sessions.
+    func tellSessions(configured: Int, established: Int, hadSession: Bool) throws {
+        let text =
+            "{\"schema\":1,\"configured\":\(configured),\"established\":\(established),\"hadSession\":\(hadSession)}"
+        try text.write(toFile: "\(directory)/sessions.json", atomically: true, encoding: .utf8)
     }
 
     deinit {

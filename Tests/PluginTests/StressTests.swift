@@ -3,12 +3,18 @@ import Foundation
 import TestKit
 import Testing
 
-/// Many calls against time: kills and races. MARTLET_STRESS multiplies the counts.
+/// Many calls against time: 2,000 kills and 5,000 races, five times as many in `make test-long`. MARTLET_STRESS
+/// multiplies the counts by any other number.
 struct StressTests {
-    static let factor = ProcessInfo.processInfo.environment["MARTLET_STRESS"].flatMap { Int($0) } ?? 1
+    static let factor: Int = {
+        let environment = ProcessInfo.processInfo.environment
+        return environment["MARTLET_STRESS"].flatMap { Int($0) }
+            ?? (environment["MARTLET_TEST_LONG"] == nil ? 1 : 5)
+    }()
 
     /// A shell in the node's namespace does the calls: a process per call is all that it costs. `call VERB ID NETNS`
-    /// runs the plugin; `become` does so in place of the shell; `leftovers` prints what should not be in the node.
+    /// runs the plugin; `become` does so in place of the shell; `leftovers` prints the links and files that should not
+    /// be in the node, `routes` the routes, which cannot be there without a link.
     static let prelude = """
         set -u
         call() { CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_NETNS=$3 CNI_IFNAME=eth0 "$PLUGIN" <"$DIR/config"; }
@@ -18,11 +24,11 @@ struct StressTests {
         }
         leftovers() {
             for link in /sys/class/net/*; do [ "$link" = /sys/class/net/lo ] || echo "link ${link##*/}"; done
-            ip -4 route show proto 180; ip -6 route show proto 180
             for file in "$DIR"/ipam/martlet/* "$DIR"/ipam/martlet/.[!.]*; do
                 case ${file##*/} in lock|last.?|'*'|'.[!.]*') ;; *) echo "file ${file##*/}" ;; esac
             done
         }
+        routes() { ip -4 route show proto 180; ip -6 route show proto 180; }
         fail() { echo "$*"; exit 1; }
 
         """
@@ -40,7 +46,9 @@ struct StressTests {
         #expect(finished.status == 0, "\(finished.output.suffix(2000)) \(finished.errors.suffix(2000))")
     }
 
-    @Test func `an ADD killed at any moment leaves nothing that DEL does not remove`() throws {
+    /// Two nodes at once.
+    @Test(arguments: 0..<2)
+    func `an ADD killed at any moment leaves nothing that DEL does not remove`(node _: Int) throws {
         let node = try PluginNode()
         let pod = try node.makePod()
         // The moments spread over the time that an ADD takes here and now, which a few kills show.
@@ -57,6 +65,7 @@ struct StressTests {
                 span=$((span * 15 / 16 + 100))
                 call DEL "c$round" "$POD" || fail "DEL after kill $round failed"
                 left=$(leftovers)
+                [ $((round % 50)) = 0 ] && left+=$(routes)
                 [ -z "$left" ] || fail "round $round leaves: $left"
             done
             [ $killed -gt $((COUNT / 4)) ] || fail "only $killed of $COUNT were killed"
@@ -64,7 +73,7 @@ struct StressTests {
             """
         try shell(
             node, script, config: node.config("1.1.0"),
-            ["POD": PluginNode.path(pod), "COUNT": "\(300 * Self.factor)"])
+            ["POD": PluginNode.path(pod), "COUNT": "\(1000 * Self.factor)"])
     }
 
     @Test func `ADD and DEL of one container at once leave either all or nothing, and DEL removes it`() throws {
@@ -91,12 +100,12 @@ struct StressTests {
             number=0; pids=()
             for pod in $PODS; do race $number "$pod" & pids+=($!); number=$((number + 1)); done
             for pid in "${pids[@]}"; do wait "$pid" || exit 1; done
-            left=$(leftovers)
+            left=$(leftovers; routes)
             [ -z "$left" ] || fail "leaves: $left"
             """
         try shell(
             node, script, config: node.config("1.1.0"),
-            ["PODS": pods.map(PluginNode.path).joined(separator: " "), "COUNT": "\(125 * Self.factor)"])
+            ["PODS": pods.map(PluginNode.path).joined(separator: " "), "COUNT": "\(1250 * Self.factor)"])
     }
 
     @Test func `a hundred and ten ADDs at once get as many different addresses`() throws {
@@ -116,7 +125,7 @@ struct StressTests {
             number=0; pids=()
             for pod in $PODS; do number=$((number + 1)); call DEL stay$number "$pod" & pids+=($!); done
             for pid in "${pids[@]}"; do wait "$pid" || fail "a DEL failed"; done
-            left=$(leftovers)
+            left=$(leftovers; routes)
             [ -z "$left" ] || fail "leaves: $left"
             """
         try shell(

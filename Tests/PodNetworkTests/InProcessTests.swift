@@ -76,6 +76,11 @@ struct InProcessTests {
 
     static let usePodCIDR = #","subnet":"usePodCidr""#
 
+    /// What a pod's annotation asks for.
+    static func annotation(_ text: String) -> String {
+        #","runtimeConfig":{"io.kubernetes.cri.pod-annotations":{"martlet.dev/ips":"\#(text)"}}"#
+    }
+
     static let sequences: [(ipam: String, steps: [Step])] = [
         (
             usePodCIDR,
@@ -102,6 +107,25 @@ struct InProcessTests {
                 Step(command: .check, id: "c2"), Step(command: .check, code: .checkFailed),
             ]
         ),
+        (
+            #","subnet":"10.7.0.0/29","reserved":["10.7.0.3","10.7.0.4/31"],"cooldown":"1h","cooldownRequired":true"#,
+            [
+                Step(), Step(id: "c2"), Step(id: "c3", code: .tryAgainLater), Step(command: .del),
+                // The one that is left rests.
+                Step(id: "c3", code: .tryAgainLater), Step(id: "c4", arguments: "IP=10.7.0.3", code: .invalidConfig),
+                Step(
+                    id: "c5",
+                    more: annotation("10.7.0.2")
+                ),
+                Step(
+                    id: "c6",
+                    more: annotation("x"),
+                    code: .invalidConfig),
+            ]
+        ),
+        (#","subnet":"10.7.0.0/24","cooldown":"soon""#, [Step(code: .invalidConfig), Step(command: .del)]),
+        (#","subnet":"10.7.0.0/24","cooldownRequired":1"#, [Step(code: .invalidConfig)]),
+        (#","subnet":"10.7.0.0/24","reserved":["10.7.0.9-10.7.0.1"]"#, [Step(code: .invalidConfig)]),
         (#","subnet":"10.7.0.0/33""#, [Step(code: .invalidConfig), Step(command: .del)]),
         (#","ranges":[[]]"#, [Step(code: .invalidConfig)]),
         ("", [Step(code: .invalidConfig), Step(command: .status, code: .notAvailable)]),

@@ -81,7 +81,7 @@ struct ErrorTableTests {
     @Test func `every code of ours has a row that says what to do`() throws {
         let text = try Project.text(of: "docs/errors.md")
         for (name, number) in try codes()
-        where !["unsupportedField", "unknownContainer", "limitedConnectivity"].contains(name) {
+        where !["unsupportedField", "unknownContainer"].contains(name) {
             #expect(text.contains("\n| \(number) | "), "\(name) (\(number))")
         }
     }

@@ -8,6 +8,10 @@ package enum AllocationProblem: Error, Hashable, Sendable {
     case notOurs(IPAddress)
     /// A wished address is taken.
     case taken(IPAddress)
+    /// A wished address is one of those that nobody gets.
+    case reserved(IPAddress)
+    /// Every address of a set is taken or rests after its last owner.
+    case resting(RangeSet)
 }
 
 /// Chooses the addresses of a pod: one of each range set.
@@ -17,6 +21,8 @@ package enum AllocationProblem: Error, Hashable, Sendable {
 /// always the first tried.
 package struct Allocator: Sendable {
     package let sets: [RangeSet]
+    /// Addresses that nobody gets, asked for or not.
+    package var reserved: [ClosedRange<IPAddress>] = []
 
     /// Range sets must not overlap: each has a memory of its own of what came last.
     package init(_ sets: [RangeSet]) throws(RangeProblem) {
@@ -27,30 +33,51 @@ package struct Allocator: Sendable {
         self.sets = sets
     }
 
+    /// Whether nobody gets an address.
+    package func isReserved(_ address: IPAddress) -> Bool { reserved.contains { $0.contains(address) } }
+
     /// One address of every set.
     /// - Parameters:
-    ///   - wished: addresses that must be given; at most one per set.
+    ///   - wished: addresses that must be given, rested or not; at most one per set.
     ///   - last: what each set gave out last.
     ///   - isTaken: whether an address has an owner. Asked for as few addresses as possible.
+    ///   - isResting: whether an address that has no owner had one until a moment ago.
+    ///   - resting: addresses that may be given although they rest, when there are no others; the best one first.
     package func allocate(
-        wished: [IPAddress], last: (Int) -> IPAddress?, isTaken: (IPAddress) -> Bool
+        wished: [IPAddress], last: (Int) -> IPAddress?, isTaken: (IPAddress) -> Bool,
+        isResting: (IPAddress) -> Bool = { _ in false }, resting: () -> [IPAddress] = { [] }
     ) throws(AllocationProblem) -> [Allocation] {
+        let wishes = try wishes(wished, isTaken)
+        var result: [Allocation] = []
+        for (index, set) in sets.enumerated() {
+            func rested() -> IPAddress? {
+                set.firstFree(after: last(index), reserved: reserved) { isTaken($0) || isResting($0) }
+            }
+            func soonest() -> IPAddress? {
+                resting().first { set.range(of: $0) != nil && !isReserved($0) && !isTaken($0) }
+            }
+            guard let address = wishes[index] ?? rested() ?? soonest(), let range = set.range(of: address) else {
+                throw .exhausted(set)
+            }
+            result.append(Allocation(set: index, address: address, range: range, isWished: wishes[index] != nil))
+        }
+        return result
+    }
+
+    /// Wished addresses by the index of their set.
+    private func wishes(
+        _ wished: [IPAddress], _ isTaken: (IPAddress) -> Bool
+    ) throws(AllocationProblem) -> [Int: IPAddress] {
         var wishes: [Int: IPAddress] = [:]
         for wish in wished {
             guard let index = sets.firstIndex(where: { $0.range(of: wish) != nil }), wishes[index] == nil else {
                 throw .notOurs(wish)
             }
+            guard !isReserved(wish) else { throw .reserved(wish) }
             guard !isTaken(wish) else { throw .taken(wish) }
             wishes[index] = wish
         }
-        var result: [Allocation] = []
-        for (index, set) in sets.enumerated() {
-            guard let address = wishes[index] ?? set.firstFree(after: last(index), isTaken: isTaken),
-                let range = set.range(of: address)
-            else { throw .exhausted(set) }
-            result.append(Allocation(set: index, address: address, range: range, isWished: wishes[index] != nil))
-        }
-        return result
+        return wishes
     }
 }
 
@@ -64,28 +91,34 @@ package struct Allocation: Hashable, Sendable {
 }
 
 extension RangeSet {
-    /// The next address after `last` that nobody has, once around all ranges. A range of 2^64 addresses is no danger:
-    /// every step beyond the first needs an address that exists as taken.
-    package func firstFree(after last: IPAddress?, isTaken: (IPAddress) -> Bool) -> IPAddress? {
+    /// The next address after `last` that nobody has and none of `reserved`, once around all ranges. A range of 2^64
+    /// addresses is no danger: every step beyond the first needs an address that exists as taken, and reserved ones are
+    /// passed in one step.
+    package func firstFree(
+        after last: IPAddress?, reserved: [ClosedRange<IPAddress>] = [], isTaken: (IPAddress) -> Bool
+    ) -> IPAddress? {
         let home = last.flatMap { last in ranges.firstIndex { $0.first <= last && last <= $0.last } } ?? 0
         guard let start = ranges[home...].first else { return nil }
         let resume = last.flatMap { $0.next }.flatMap { start.first <= $0 && $0 <= start.last ? $0 : nil }
         // From `last` to its range's end, then the other ranges in order, then its range from the beginning.
-        if last != nil, let resume, let found = Self.firstFree(resume, start.last, start, isTaken) { return found }
+        if last != nil, let resume, let found = start.firstFree(from: resume, reserved, isTaken) { return found }
         let turn = ranges[(home + (last == nil ? 0 : 1))...] + ranges[..<home]
         for range in turn {
-            if let found = Self.firstFree(range.first, range.last, range, isTaken) { return found }
+            if let found = range.firstFree(from: range.first, reserved, isTaken) { return found }
         }
-        return last == nil ? nil : Self.firstFree(start.first, start.last, start, isTaken)
+        return last == nil ? nil : start.firstFree(from: start.first, reserved, isTaken)
     }
+}
 
-    private static func firstFree(
-        _ low: IPAddress, _ high: IPAddress, _ range: AddressRange, _ isTaken: (IPAddress) -> Bool
+extension AddressRange {
+    fileprivate func firstFree(
+        from low: IPAddress, _ reserved: [ClosedRange<IPAddress>], _ isTaken: (IPAddress) -> Bool
     ) -> IPAddress? {
         var candidate = low
-        while candidate <= high {
-            if range.contains(candidate), !isTaken(candidate) { return candidate }
-            guard let next = candidate.next else { return nil }
+        while candidate <= last {
+            let obstacle = reserved.first { $0.contains(candidate) }
+            if obstacle == nil, contains(candidate), !isTaken(candidate) { return candidate }
+            guard let next = (obstacle?.upperBound ?? candidate).next else { return nil }
             candidate = next
         }
         return nil

@@ -2,10 +2,10 @@ import IPAM
 import NetTypes
 
 /// The `ipam` part of a configuration: `subnet` ("usePodCidr", or a prefix with `rangeStart`, `rangeEnd`, `gateway`)
-/// or `ranges`, in host-local's form; `routes`, `dataDir`, `stateDir`.
+/// or `ranges`, in host-local's form; `routes`, `dataDir`, `stateDir`; `reserved`, `cooldown`, `cooldownRequired`.
 package struct IPAMConfig {
-    private let ipam: JSONValue
-    private let config: NetworkConfig
+    let ipam: JSONValue
+    let config: NetworkConfig
 
     /// Code 7 when there is no `ipam` object.
     package init(_ request: Request) throws(PluginError) {
@@ -28,6 +28,7 @@ package struct IPAMConfig {
 
     /// Every set of ranges of which a pod gets an address.
     package func allocator() throws(PluginError) -> Allocator {
+        let reserved = try reservedAddresses()
         var sets: [[AddressRange]] = []
         if ipam["subnet"]?.string?.lowercased() == "usepodcidr" {
             sets = try podCIDRs()
@@ -42,7 +43,9 @@ package struct IPAMConfig {
         do throws(RangeProblem) {
             var checked: [RangeSet] = []
             for ranges in sets { checked.append(try RangeSet(ranges)) }
-            return try Allocator(checked)
+            var allocator = try Allocator(checked)
+            allocator.reserved = reserved
+            return allocator
         } catch {
             throw PluginError(.invalidConfig, "invalid ipam ranges", details: error.reason)
         }
@@ -91,12 +94,14 @@ package struct IPAMConfig {
         }
     }
 
-    /// Addresses that must be given: `ips` of the runtime's capability, of `args.cni`, and `IP` of CNI_ARGS. A length
-    /// is ignored.
+    /// Addresses that must be given: `ips` of the runtime's capability, of `args.cni`, `IP` of CNI_ARGS, and the pod's
+    /// annotations where the runtime passes them on. A length is ignored.
     package func wishedAddresses(_ request: Request) throws(PluginError) -> [IPAddress] {
         let wishes = config.runtimeConfig?["ips"]?.array ?? []
         let more = config.tree["args"]?["cni"]?["ips"]?.array ?? []
-        let texts = (wishes + more).map { $0.string ?? $0.description } + [request.arguments["IP"]].compactMap { $0 }
+        let texts =
+            (wishes + more).map { $0.string ?? $0.description } + [request.arguments["IP"]].compactMap { $0 }
+            + annotatedAddresses
         var result: [IPAddress] = []
         for text in texts {
             for part in text.split(separator: ",") {

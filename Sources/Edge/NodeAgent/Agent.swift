@@ -57,6 +57,10 @@ package actor Agent: Loop {
     /// Who was refused lately.
     var refusals = LogLimiter<IPAddress>()
     private var sweeper: PodSweeper?
+    /// Takes back the addresses of pods that are gone.
+    var leaks: LeakSweeper?
+    /// How many sessions there are, for the plugin's STATUS.
+    var tally = SessionTally()
     /// Looks for the neighbours of unnumbered peers.
     var discovery: DiscoveryLoop?
     var neighbors = FoundNeighbors()
@@ -75,7 +79,9 @@ package actor Agent: Loop {
         try await startControl()
         do throws(StartFailure) {
             try await startKernel()
+            writeSessions()
             await startSweeper()
+            await startLeakSweeper()
             await startSpeaker()
             try listen()
             secureListener()
@@ -106,6 +112,7 @@ package actor Agent: Loop {
         for peer in peers { await peer.loop.stop(notification) }
         await speaker?.stop()
         await sweeper?.stop()
+        await leaks?.stop()
         await control?.stop()
         await metrics?.stop()
         history.close()
@@ -201,6 +208,7 @@ package actor Agent: Loop {
             policy: policy, maximumPaths: 16, deferralTime: configuration.bgp.gracefulRestart.deferralTime,
             kernel: configuration.fib.enabled ? kernel : nil, seed: .random(in: .min ... .max), logger: logger)
         self.speaker = speaker
+        await speaker.observeSessions { [weak self] count in self?.post { $0.sessionsChanged(count) } }
         await speaker.setTopology(topology)
         await applyPrefixes()
     }
@@ -314,6 +322,8 @@ package actor Agent: Loop {
             configuration.bgp.timing != new.bgp.timing || configuration.bgp.clusterID != new.bgp.clusterID
         configuration = new
         await applyPrefixes()
+        writeSessions()
+        await leaks?.change(new.ipam)
         startDiscovery()
         let stay = peers.filter { peer in
             !sessionWide && new.bgp.peers.contains { $0.isSameSession(as: peer.configured) }

@@ -18,6 +18,7 @@ extension ControlAnswers {
         text.families(sessions)
         text.messages(sessions)
         text.fib(fib)
+        if let leaks = await agent.leaks { text.ipam(await leaks.tally) }
         return text.text
     }
 
@@ -88,6 +89,18 @@ extension Exposition {
                 }
             }
         }
+    }
+
+    /// Addresses of pods, and what was leaked.
+    fileprivate mutating func ipam(_ tally: LeakSweeper.Tally) {
+        family("ipam_attachments", .gauge, "Attachments of pods that have addresses.")
+        sample("ipam_attachments", tally.attachments)
+        family("ipam_leak_candidates", .gauge, "Attachments whose pod has neither a link nor a network namespace.")
+        sample("ipam_leak_candidates", tally.suspects)
+        family("ipam_unverifiable", .gauge, "Attachments whose network namespace the agent cannot see.")
+        sample("ipam_unverifiable", tally.unknown)
+        family("ipam_swept_addresses_total", .counter, "Addresses taken back from pods that are gone.")
+        sample("ipam_swept_addresses_total", tally.swept)
     }
 
     /// Desired against installed.

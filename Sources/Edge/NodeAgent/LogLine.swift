@@ -1,4 +1,5 @@
 import FIB
+import IPAM
 import Logging
 import NetTypes
 import Netlink
@@ -37,6 +38,8 @@ enum LogLine {
     case controlFailed(String)
     case podLinksDeleted(Int)
     case podLinksStay(String)
+    case addressesSwept(AddressRecord, network: String, reason: String)
+    case sweepFailed(String)
     case farewell(String)
     /// What an operator did with one session.
     case operation(peer: String, String)
@@ -95,6 +98,17 @@ enum LogLine {
         case .podLinksDeleted(let count): (.debug, "links of deleted pods are gone", [("count", "\(count)")])
         case .podLinksStay(let reason):
             (.warning, "links of deleted pods stay for now; tried again every second", [("reason", reason)])
+        case .addressesSwept(let record, let network, let reason):
+            (
+                .warning, "addresses of a pod that is gone are taken back",
+                [
+                    ("addresses", record.addresses.map(\.description).joined(separator: ",")),
+                    ("network", network), ("container", record.containerID), ("interface", record.ifname),
+                    ("pod", record.pod ?? ""), ("reason", reason),
+                ]
+            )
+        case .sweepFailed(let reason):
+            (.warning, "leaked addresses cannot be looked for; tried again", [("reason", reason)])
         case .password(let peer, let file, let problem):
             (.error, "problem with a password file", [("peer", peer), ("file", file), ("problem", problem)])
         case .passwordChanged(let peer, let file):

@@ -20,6 +20,8 @@ actor SpeakerLoop: Loop {
     var speaker: Speaker
     private var outputs: [PeerID: Output] = [:]
     private var loops: [PeerID: PeerLoop] = [:]
+    /// Hears how many sessions are established, whenever that may have changed.
+    private var onSessions: (@Sendable (Int) -> Void)?
     private var paces: [PeerID: AdvertisementPace] = [:]
     let kernel: KernelLoop?
     private let logger: Logger
@@ -94,6 +96,8 @@ actor SpeakerLoop: Loop {
 
     func addPeer(_ peer: SpeakerPeer) -> PeerID { speaker.addPeer(peer) }
 
+    func observeSessions(_ body: @Sendable @escaping (Int) -> Void) { onSessions = body }
+
     func setLoop(_ loop: PeerLoop, for id: PeerID) { loops[id] = loop }
 
     /// How long one round of UPDATEs to a peer keeps the next one waiting; zero: not at all.
@@ -113,6 +117,7 @@ actor SpeakerLoop: Loop {
         paces[id] = nil
         speaker.removePeer(id)
         outputs[id] = nil
+        onSessions?(outputs.count)
         loops[id] = nil
         wake()
     }
@@ -156,6 +161,7 @@ actor SpeakerLoop: Loop {
         let addresses = topology.sessionAddresses(local, remote)
         speaker.established(id, negotiated, addresses, at: .now)
         outputs[id] = Output(connection: connection, local: local, remote: remote)
+        onSessions?(outputs.count)
         paces[id]?.restart()
         for summary in speaker.summaries(id) where summary.obstacle != nil {
             LogLine.noNextHop(peer: speaker.peer(id)?.name ?? "", family: summary.family).log(to: logger)
@@ -165,6 +171,7 @@ actor SpeakerLoop: Loop {
 
     func down(_ id: PeerID, keepsRoutes: Bool) {
         outputs[id] = nil
+        onSessions?(outputs.count)
         speaker.down(id, keepsRoutes: keepsRoutes, at: .now)
         wake()
     }

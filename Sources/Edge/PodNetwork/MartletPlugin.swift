@@ -74,9 +74,15 @@ package struct MartletPlugin: Plugin {
         if isRemoved { try ipam?.release() }
     }
 
-    /// Ready when IPAM is: without the agent's file or with a full pool it is not.
+    /// Ready when IPAM is and the agent has a session.
     package func status(_ request: Request) throws(PluginError) {
+        let directory = request.config.stateDirectory
+        var unready: PluginError?
+        do { try AgentStatus.check(directory, isRunning: Self.agentRuns(directory)) } catch { unready = error }
+        // No agent comes before no address, and no address before no reachability.
+        if let unready, unready.code != .limitedConnectivity { throw unready }
         try PodIPAM.ifNamed(request)?.status()
+        if let unready { throw unready }
     }
 
     /// Removes the links of this network's attachments that are not in the list, and has IPAM release their addresses.

@@ -12,12 +12,14 @@ package struct PodIPAM {
 
     private let request: Request
     private let way: Way
+    /// Whether it is `martlet-ipam`, in whichever way.
+    private let isOurs: Bool
 
     /// Code 7 when no IPAM is named, 5 when its executable cannot be found. `"inProcess": false` in `ipam` has our own
     /// executed too.
     package init(_ request: Request) throws(PluginError) {
         self.request = request
-        let isOurs = request.config.ipam?["type"]?.string == "martlet-ipam"
+        isOurs = request.config.ipam?["type"]?.string == "martlet-ipam"
         way =
             isOurs && request.config.ipam?["inProcess"] != .bool(false)
             ? .within : .executed(try Delegate.ipam(request))
@@ -38,12 +40,10 @@ package struct PodIPAM {
     }
 
     /// Whether the addresses are still this attachment's: a DEL that came while ADD was at work has taken them back.
-    /// Of an executed plugin this is taken for granted.
+    /// Of another's plugin this is taken for granted.
     package func isStillReserved() throws(PluginError) -> Bool {
-        switch way {
-        case .within: try IPAMPlugin().hasReservation(request)
-        case .executed: true
-        }
+        guard isOurs else { return true }
+        return try IPAMPlugin().hasReservation(request)
     }
 
     /// Compares the reservation with the previous result.

@@ -6,7 +6,8 @@ import NodeAgent
 struct Martletd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martletd", abstract: "The node agent of Martlet: speaks BGP and programs the kernel's routes.",
-        version: versionText, subcommands: [Run.self, Check.self], defaultSubcommand: Run.self)
+        version: versionText, subcommands: [Run.self, Check.self, InstallCNI.self, UninstallCNI.self],
+        defaultSubcommand: Run.self)
 
     private static var versionText: String {
         let libraries = Version.libraries.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }

@@ -104,13 +104,16 @@ extension Configuration {
         let control = control(file.section("control"), node: node)
         let metrics = metrics(file.section("metrics"))
         let log = log(file.section("log"))
+        let ipam = ipam(file.section("ipam"))
         file.finish()
         let context = PrefixChecks(
             file: file, podCIDRs: node.podCIDRs, clusterCIDRs: clusterCIDRs, imports: imports, fib: fib, bgp: bgp)
         context.run()
-        return Configuration(
+        var configuration = Configuration(
             node: node.settings, clusterCIDRs: clusterCIDRs.map(\.value), bgp: bgp.settings, fib: fib, imports: imports,
             control: control, metrics: metrics, log: log)
+        configuration.ipam = ipam
+        return configuration
     }
 
     /// `node` with the places that later checks point at.

@@ -23,6 +23,8 @@ package struct Configuration: Sendable, Equatable {
     package var metrics: MetricsSettings
     /// What is logged, and how.
     package var log: LogSettings
+    /// Addresses of pods that are gone.
+    package var ipam = IPAMSettings()
 
     /// Key `node`.
     package struct NodeSettings: Sendable, Equatable {
