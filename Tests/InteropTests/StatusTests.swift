@@ -55,7 +55,7 @@ extension Interop {
             try Rack.use(nodes: 1) { rack in
                 let node = try rack.startMartlet(0) { configuration in
                     configuration.extra = """
-                        ipam: {sweepInterval: 200ms, sweepGrace: 1s, directories: [\(rack.directory("martlet-0"))/ipam]}
+                        ipam: {sweepInterval: 200ms, sweepGrace: 1s, directories: [\(rack.directory(Rack.nodeName(0)))/ipam]}
                         """
                 }
                 let network = try node.podNetwork()
@@ -89,11 +89,10 @@ extension Interop {
         private static func killADDs(of network: PodNetwork, in rack: Rack) throws {
             let namespace = try Namespace(rack.name, "crash")
             defer { namespace.remove() }
-            for step in 1...40 {
-                let identity = PodIdentity(name: "crash-\(step)", containerID: "crash\(step)")
-                _ = try? network.add(
-                    identity, netns: namespace.path,
-                    through: ["timeout", "-s", "KILL", "0.0\(step < 10 ? "0" : "")\(step)"])
+            for milliseconds in stride(from: 10, through: 200, by: 10) {
+                let identity = PodIdentity(name: "crash", containerID: "crash\(milliseconds)")
+                let time = "0.\(milliseconds < 100 ? "0" : "")\(milliseconds)"
+                _ = try? network.add(identity, netns: namespace.path, through: ["timeout", "-s", "KILL", time])
             }
         }
     }

@@ -15,7 +15,9 @@ extension StoreDirectory {
     private static func offset(_ address: IPAddress) -> off_t {
         let number = address.leftAligned >> UInt128(128 - address.family.bitWidth)
         let above = UInt64(truncatingIfNeeded: number >> 12) ^ UInt64(truncatingIfNeeded: number >> 76)
-        let place = Int(UInt64(truncatingIfNeeded: number) & 4095 ^ above &* 0x9e37_79b9_7f4a_7c15 >> 52)
+        // Twelve bits of a product, so that neighbouring prefixes do not share places.
+        let shift = (above &* 0x9e37_79b9_7f4a_7c15) >> 52
+        let place = Int((UInt64(truncatingIfNeeded: number) & 4095) ^ shift)
         return off_t(base(address.family) + place * MemoryLayout<Entry>.stride)
     }
 
