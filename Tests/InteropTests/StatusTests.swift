@@ -53,10 +53,9 @@ extension Interop {
             throws
         {
             try Rack.use(nodes: 1) { rack in
+                let addresses = "\(rack.directory(Rack.nodeName(0)))/ipam"
                 let node = try rack.startMartlet(0) { configuration in
-                    configuration.extra = """
-                        ipam: {sweepInterval: 200ms, sweepGrace: 1s, directories: [\(rack.directory(Rack.nodeName(0)))/ipam]}
-                        """
+                    configuration.extra = "ipam: {sweepInterval: 200ms, sweepGrace: 1s, directories: [\(addresses)]}"
                 }
                 let network = try node.podNetwork()
                 let live = try Pod("live", in: rack.name, on: network)

@@ -89,6 +89,35 @@ struct HostPortTests {
                 == "198.18.0.254")
     }
 
+    @Test(arguments: [("AF_INET", "192.0.2.1", "198.18.0.254"), ("AF_INET6", "2001:db8::1", "2001:db8:18::254")])
+    func `whoever sends to a UDP port without end reaches the next pod that has it`(
+        family: String, node address: String, outside: String
+    ) throws {
+        let node = try PluginNode()
+        _ = try node.makeOutside()
+        let (first, second) = (try node.makePod("a"), try node.makePod("b"))
+        let wish = config(node, #"{"hostPort":5000,"containerPort":5001,"protocol":"udp"}"#)
+        func addresses(_ id: String, _ pod: String) throws -> [String] {
+            let added = try node.call("ADD", wish, id: id, netns: PluginNode.path(pod))
+            #expect(added.status == 0, "\(added.message)")
+            return added.addresses.map { String($0.prefix { $0 != "/" }) }
+        }
+        func send(to pod: String, _ addresses: [String]) throws -> String {
+            try Frames.run(
+                """
+                server = receiver('\(pod)', socket.\(family), '\(addresses[family == "AF_INET" ? 0 : 1])', 5001)
+                client = receiver('\(node.name)o', socket.\(family), '\(outside)', 4000)
+                client.sendto(b'again', ('\(address)', 5000))
+                text, sender = server.recvfrom(100)
+                server.sendto(text, sender)
+                print(text.decode(), client.recvfrom(100)[0].decode())
+                """)
+        }
+        #expect(try send(to: first, addresses("c1", first)) == "again again")
+        #expect(try node.call("DEL", wish, id: "c1").status == 0)
+        #expect(try send(to: second, addresses("c2", second)) == "again again")
+    }
+
     @Test func `a port of a pod that lives is refused and names it, one of a dead pod is taken over`() throws {
         let node = try PluginNode()
         let (first, second) = (try node.makePod("a"), try node.makePod("b"))

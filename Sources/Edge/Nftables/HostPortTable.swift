@@ -50,6 +50,8 @@ package enum HostPortTable {
     /// The table as nft lists it.
     package struct Contents: Sendable {
         package var elements: [Element] = []
+        /// Whether there is a table at all.
+        var isTable = false
         /// Rules of each chain.
         var rules: [String: Int] = [:]
     }
@@ -156,6 +158,7 @@ extension HostPortTable.Contents {
     /// Reads what `nft -j list table` says.
     package init(_ listing: JSONValue) {
         for entry in listing["nftables"]?.array ?? [] {
+            if entry["table"] != nil { isTable = true }
             if let chain = entry["rule"]?["chain"]?.string { rules[chain, default: 0] += 1 }
             if let map = entry["map"], let name = map["name"]?.string {
                 for pair in map["elem"]?.array ?? [] {

@@ -52,17 +52,14 @@ package struct HostPorts: Sendable {
 
     /// Takes a pod's ports away, any number of times, however they came about.
     package func close(_ hostName: String) throws(HostPortProblem) {
-        try remove { $0.hostName == hostName }
-        unlink("\(directory)/\(hostName)")
+        try remove(marks: [hostName]) { $0.hostName == hostName }
     }
 
     /// Takes away the ports of a network's attachments that are not valid (their host ends' names).
     package func collect(network: String, keep: (_ hostName: String) -> Bool) throws(HostPortProblem) {
         let network = HostPortOwner(hostName: "", network: network).network
-        let marked = names()
-        guard !marked.isEmpty else { return }
-        let removed = try remove { $0.network == network && !keep($0.hostName) }
-        for owner in removed { unlink("\(directory)/\(owner.hostName)") }
+        guard !names().isEmpty else { return }
+        try remove(marks: []) { $0.network == network && !keep($0.hostName) }
     }
 
     /// The first of a pod's ports that is not as ADD left it, in words; nil when all are there.
@@ -81,15 +78,18 @@ package struct HostPorts: Sendable {
         return HostPortTable.missingRule(contents)
     }
 
-    @discardableResult
-    private func remove(where isGone: (HostPortOwner) -> Bool) throws(HostPortProblem) -> [HostPortOwner] {
+    /// The marks go while the lock is held: an ADD that waits for it makes its own anew.
+    private func remove(marks: [String], where isGone: (HostPortOwner) -> Bool) throws(HostPortProblem) {
         // Without a lock (a directory that is gone, a disk that is read-only) it works all the same.
         let lock = try? Lock(directory, create: false)
         defer { lock?.release() }
         let contents = try contents()
         let gone = contents.elements.filter { $0.owner.map(isGone) ?? false }
-        if !gone.isEmpty { try apply(HostPortTable.removal(of: gone, from: contents)) }
-        return gone.compactMap(\.owner)
+        // An empty table is what a script that was cut off leaves.
+        if contents.isTable, !gone.isEmpty || contents.elements.isEmpty {
+            try apply(HostPortTable.removal(of: gone, from: contents))
+        }
+        for hostName in marks + gone.compactMap({ $0.owner?.hostName }) { unlink("\(directory)/\(hostName)") }
     }
 
     private func contents() throws(HostPortProblem) -> HostPortTable.Contents {
@@ -142,6 +142,8 @@ private struct Lock {
         var descriptor = clinux_open(path, O_RDWR | O_CREAT, 0o600)
         if descriptor < 0, errno == EROFS { descriptor = clinux_open(path, O_RDONLY, 0) }
         guard descriptor >= 0 else { throw .file(SystemError("open \(path)", errno)) }
+        // `nft` inherits it: when we are killed it goes on, and whoever comes next waits for its end.
+        _ = fcntl(descriptor, F_SETFD, 0)
         while flock(descriptor, LOCK_EX) != 0 {
             guard errno == EINTR else {
                 let error = SystemError("lock \(path)", errno)

@@ -28,7 +28,8 @@ package struct MartletPlugin: Plugin {
         let ports = PodPorts(config)
         assureSourceGuard(plan)
         // Before the link: their table keeps the pod from the loopback that the link's settings would open to it.
-        rollback.add { undo("close the host ports") { () throws(PluginError) in try ports.close(areNamed: false) } }
+        let areNamed = !plan.hostPorts.isEmpty
+        rollback.add { undo("close the host ports") { () throws(PluginError) in try ports.close(areNamed: areNamed) } }
         try ports.open(plan, wirer.links)
         // `connect` refuses before it makes anything: if a link of this name exists, it made it.
         rollback.add { undo("remove the link") { () throws(PluginError) in try removeLink(plan.identity) } }

@@ -24,6 +24,14 @@ struct PodPorts {
             let name = pod?.pod.map { "\(pod?.namespace ?? "")/\($0)" } ?? pod?.containerID ?? owner.hostName
             throw PluginError(.hostPortInUse, "host port \(port) is in use", details: "by \(name)")
         }
+        Self.forgetConnections(plan.hostPorts)
+    }
+
+    /// A conversation with the pod that had the port before us would go on with that one.
+    private static func forgetConnections(_ ports: [HostPort]) {
+        do { try ConnectionTracking.forget(ports) } catch {
+            PluginProcess.log("cannot end the conversations with an earlier pod: \(error)")
+        }
     }
 
     /// What is not as ADD left it, in words.
