@@ -23,15 +23,20 @@ enum CallerScene {
         return ["cniVersion": .string(version), "name": .string(name), "plugins": .array([own] + chained)]
     }
 
-    /// Installs the list that we ship, with what an agent would have written.
-    static func ship(to machine: Machine) throws -> JSONValue {
-        let shipped = try JSONValue(
-            parsing: String(contentsOfFile: "\(packageRoot)/manifests/10-martlet.conflist", encoding: .utf8))
+    /// What an agent would have written.
+    static func writeNodeState(on machine: Machine) throws {
         let state: JSONValue = [
             "schema": 1, "name": "node-a", "podCIDRs": ["10.244.1.0/24", "fd00:10:244:1::/64"], "mtu": 1500, "pid": 1,
         ]
         try machine.require("mkdir", "-p", "/run/martlet")
         try machine.write("/run/martlet/node.json", state.text)
+    }
+
+    /// Installs the list that we ship, with what an agent would have written.
+    static func ship(to machine: Machine) throws -> JSONValue {
+        let shipped = try JSONValue(
+            parsing: String(contentsOfFile: "\(packageRoot)/manifests/10-martlet.conflist", encoding: .utf8))
+        try writeNodeState(on: machine)
         try machine.setNetwork(shipped)
         return shipped
     }
