@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
+#include <unistd.h>
 
 int clinux_accept(int fd, struct sockaddr *address, socklen_t *length) {
     return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -30,5 +31,7 @@ int clinux_is_locked(int fd) {
     if (fcntl(fd, F_OFD_GETLK, &lock) != 0) return -1;
     return lock.l_type != F_UNLCK;
 }
+
+const char *clinux_environment(size_t index) { return environ[index]; }
 
 void clinux_share_heap(void) { (void)mallopt(M_ARENA_MAX, 1); }

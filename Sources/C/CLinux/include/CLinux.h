@@ -3,6 +3,7 @@
 #pragma once
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -34,6 +35,10 @@ int clinux_lock(int fd);
 
 /// One heap for all threads from now on (mallopt, which not every import of the C library shows).
 void clinux_share_heap(void);
+
+/// The environment's assignment number `index` (from 0), or NULL after the last: `environ` is a mutable global, which
+/// Swift does not let us read.
+const char *clinux_environment(size_t index);
 
 /// Whether another open file description has the lock of `clinux_lock`; takes nothing. 1, 0, or -1 with errno.
 int clinux_is_locked(int fd);
