@@ -66,12 +66,13 @@ interop-table: root toolchain ## docs/interop.md, from a run against real router
 	@$(SWIFT) build --build-tests
 	@MARTLET_INTEROP_TABLE=$(CURDIR)/docs/interop.md $(SWIFT) test --skip-build --disable-xctest --filter MatrixTests
 
-test-long: root toolchain ## what takes its time: abuse for a minute, thousands of simulated networks, 10,000 kills, ten million fuzz runs
+test-long: root toolchain ## what takes its time: a minute of abuse, 10,000 kills, ten million fuzz runs, leaks
 	@scripts/install-deps build test fuzz
 	@$(MAKE) --no-print-directory build
 	@$(SWIFT) build --build-tests
 	@MARTLET_TEST_LONG=1 $(SWIFT) test --skip-build --disable-xctest --filter 'AbuseTests|NetworkTests|SimulationTests|StressTests'
 	@SWIFT="$(SWIFT)" RUNS=$(or $(RUNS),10000000) scripts/fuzz
+	@SWIFT="$(SWIFT)" LEAKS=1 RUNS=100000 scripts/fuzz
 
 lint: toolchain ## format and syntax of all that is written here
 	@scripts/install-deps lint
@@ -105,7 +106,7 @@ install: ## what `make build` made, under DESTDIR and PREFIX (plugins: CNIBINDIR
 	$(foreach page,$(MANPAGES),install -D -m 644 $(page) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)) &&) true
 
 clean: ## remove what was built
-	rm -rf .build .build-static .build-fuzz build
+	rm -rf .build .build-static .build-fuzz .build-fuzz-leaks build
 
 toolchain:
 	@command -v $(firstword $(SWIFT)) >/dev/null || { echo "make: no '$(firstword $(SWIFT))' in PATH: install Swift 6.3 (https://www.swift.org/install/linux/)" >&2; exit 1; }

@@ -71,6 +71,7 @@ final class SessionWorld {
             isClient: choice & 128 != 0 && !isExternal)
         peer.isRouteServerClient = isExternal && paths & 64 != 0
         peer.sendsLongLivedStale = paths & 128 != 0
+        peer.mostPaths = paths & 192 == 192 ? 4 : nil
         peer.pathSelection = [.best, .all, .most(2), .most(1)][Int(paths >> 2 & 3)]
         let id = speaker.addPeer(peer)
         members.append(

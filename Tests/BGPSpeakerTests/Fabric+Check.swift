@@ -92,13 +92,24 @@ extension Fabric {
             let views = member.speaker.paths(PathQuery(.usable))
             let best = views.filter { if case .best = $0.standing { true } else { false } }
             let found = Set(best.map(\.prefix))
-            #expect(found == expected[member.index], "\(comment): at \(member.index)")
+            let isAsExpected = found == expected[member.index]
+            #expect(
+                isAsExpected || mayHidePaths && found.isSubset(of: expected[member.index]),
+                "\(comment): at \(member.index): \(found.sorted()), expected \(expected[member.index].sorted())")
             for view in best where origins[view.prefix].map({ members[$0].farewell }) == .announced {
                 guard view.peer != .local else { continue }
                 let communities = AttributeFields(view.attributes).communities
                 #expect(communities.contains(0xffff_0000), "\(comment): \(view.prefix) without GRACEFUL_SHUTDOWN")
             }
         }
+    }
+
+    /// Where two routers have one AS number, a router between them may have chosen a path through the one, which the
+    /// other must take for a loop, before one that it could use. Shortest paths do not lead through both; what says
+    /// goodbye makes others take a longer one (RFC 8326).
+    private var mayHidePaths: Bool {
+        let transits = members.filter { $0.role == .transit }.map(\.number)
+        return Set(transits).count < transits.count && members.contains { $0.farewell == .announced }
     }
 
     /// The members that a member's prefixes come to, by the rules of the RFCs and over sessions that are up.

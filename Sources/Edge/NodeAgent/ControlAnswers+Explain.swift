@@ -153,6 +153,11 @@ struct Explanation {
         if usableBest(of: prefix)?.attributes.summary.isLongLivedStale == true {
             return "it is kept from before a long outage, and goes to peers that know of such only (RFC 9494)"
         }
+        if peer.settings.routeServerClient, let hop = usableBest(of: prefix)?.attributes.nextHop,
+            hop.isLinkLocal || hop.family != prefix.family
+        {
+            return "its next hop \(hop) may be none for this peer, and a route server must not be it (RFC 7947)"
+        }
         return "it came from this peer, is not for it by the rules of BGP, or waits to be sent"
     }
 
