@@ -169,10 +169,10 @@ actor SpeakerLoop: Loop {
         wake()
     }
 
-    func receive(_ updates: [Update], from id: PeerID, loop: PeerLoop) {
+    func receive(_ updates: [Update], from id: PeerID, loop: PeerLoop, announcing count: Int) {
         speaker.receive(updates, from: id, at: .now)
         let fullest = speaker.pathCount(id)
-        loop.post { $0.batchIsDone(fullest.family, held: fullest.count) }
+        loop.post { $0.batchIsDone(fullest.family, held: fullest.count, announcing: count) }
         wake()
     }
 
