@@ -10,6 +10,7 @@ extension DecodeContext {
             isExternal: choice & 2 == 0, maximumLength: choice & 4 == 0 ? 4096 : 65535,
             enhancedRouteRefresh: choice & 32 != 0)
         if choice & 64 != 0 { pathIDs = .all }
+        if choice & 128 == 0 { extendedNextHop = .ipv4 }
     }
 }
 
@@ -103,7 +104,8 @@ private func checkAttributes(_ attributes: PathAttributes) {
 }
 
 private func checkPacking(_ announcement: Announcement, isExternal: Bool) {
-    let context = DecodeContext(fourOctetAS: true, isExternal: isExternal, maximumLength: 65535)
+    var context = DecodeContext(fourOctetAS: true, isExternal: isExternal, maximumLength: 65535)
+    context.extendedNextHop = .ipv4
     var packer = UpdatePacker(maximumLength: 65535, fourOctetAS: true)
     let left = packer.announce(announcement.prefixes, with: announcement.attributes)
     var framer = Framer(maximumLength: 65535)

@@ -63,10 +63,14 @@ final class SessionWorld {
         let paths = input.byte()
         configuration.takesPathIDs = paths & 1 != 0
         configuration.sendsPathIDs = paths & 2 != 0
+        configuration.extendedNextHop = paths & 16 != 0
+        if paths & 32 != 0 { configuration.longLivedStaleTime = .seconds(60) }
         var peer = SpeakerPeer(
             name: "peer", address: address, asNumber: number, isExternal: isExternal,
             importMode: choice & 32 == 0 ? .all : .safe, exportMode: choice & 64 == 0 ? .all : .localOnly,
             isClient: choice & 128 != 0 && !isExternal)
+        peer.isRouteServerClient = isExternal && paths & 64 != 0
+        peer.sendsLongLivedStale = paths & 128 != 0
         peer.pathSelection = [.best, .all, .most(2), .most(1)][Int(paths >> 2 & 3)]
         let id = speaker.addPeer(peer)
         members.append(
@@ -261,6 +265,7 @@ final class SessionWorld {
         members[index].negotiated = negotiated
         var context = negotiated.decodeContext
         context.pathIDs = negotiated.pathIDsSent
+        context.extendedNextHop = negotiated.extendedNextHop
         members[index].told = ToldTable(context)
         speaker.established(members[index].id, negotiated, addresses(0), at: now)
     }

@@ -24,6 +24,8 @@ struct MessageMaker {
                     AddressFamily.allCases.map {
                         AddPathFamily(afi: $0.afi, receives: paths & 1 != 0, sends: paths & ($0 == .ipv4 ? 2 : 4) != 0)
                     }))
+            if paths & 8 != 0 { capabilities.append(.extendedNextHop([.ipv4OverIPv6])) }
+            if paths & 16 != 0 { capabilities.append(.longLivedGracefulRestart(longLived(paths))) }
         }
         if choice & 64 != 0 { capabilities.append(.unknown(code: input.byte(), value: Array(input.take(4)))) }
         let holds: [UInt16] = [90, 0, 3, 9, 2, 65535]
@@ -39,6 +41,14 @@ struct MessageMaker {
             restarted: choice & 1 != 0, notification: choice & 2 == 0, restartTime: UInt16(choice),
             families: AddressFamily.allCases.filter { choice & ($0 == .ipv4 ? 4 : 8) == 0 }.map {
                 .init(afi: $0.afi, safi: 1, forwardingPreserved: choice & 16 == 0)
+            })
+    }
+
+    private func longLived(_ choice: UInt8) -> LongLivedGracefulRestart {
+        LongLivedGracefulRestart(
+            families: AddressFamily.allCases.filter { choice & ($0 == .ipv4 ? 32 : 64) == 0 }.map {
+                .init(
+                    afi: $0.afi, safi: 1, forwardingPreserved: choice & 128 == 0, staleTime: $0 == .ipv4 ? 200 : 90)
             })
     }
 

@@ -14,7 +14,7 @@ import Testing
             try Decoded(octets).text == """
                 #1 UPDATE, 61 octets  stream 1, octet 0 of the file
                   context: ipv4-unicast, ipv6-unicast; four-octet AS; external; messages up to 65535 octets; \
-                enhanced route refresh (assumed: no OPEN was seen)
+                enhanced route refresh; IPv6 next hops for ipv4-unicast (assumed: no OPEN was seen)
                      0  marker: all ones  [ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff]
                     16  length: 61  [00 3d]
                     18  type: UPDATE (2)  [02]

@@ -175,6 +175,119 @@ private struct Keeper: ~Copyable {
         #expect(keeper.paths() == [])
     }
 
+    @Test func `and has each family for its own time`() {
+        var keeper = Self.keeper((100, 300))
+        keeper.lost(at: 10)
+        keeper.wait(until: 169)
+        #expect(keeper.paths() == ["(10.1.0.0/24)L", "(fd00:1::/64)L"])
+        keeper.wait(until: 170)
+        #expect(keeper.paths() == ["(fd00:1::/64)L"])
+        keeper.wait(until: 369)
+        #expect(keeper.paths() == ["(fd00:1::/64)L"])
+        keeper.wait(until: 370)
+        #expect(keeper.paths() == [])
+    }
+
+    /// RFC 9494 section 4.2: in the case of consecutive restarts the stale paths stay; RFC 4724 would have them gone.
+    @Test func `and is lost again within its restart time keeps what the first outage left, and no longer`() {
+        var keeper = Self.keeper()
+        keeper.lost(at: 10)
+        keeper.up(at: 20)
+        keeper.announce(["10.3.0.0/24"], at: 21)
+        keeper.lost(at: 30)
+        #expect(keeper.paths() == ["(10.1.0.0/24)", "(10.3.0.0/24)", "(fd00:1::/64)"])
+        keeper.wait(until: 90)
+        #expect(keeper.paths() == ["(10.1.0.0/24)L", "(10.3.0.0/24)L", "(fd00:1::/64)L"])
+        keeper.wait(until: 369)
+        #expect(keeper.paths().count == 3)
+        keeper.wait(until: 370)
+        #expect(keeper.paths() == [], "sixty and three hundred seconds after the first outage")
+    }
+
+    @Test func `without a long time loses at a second outage what the first one left`() {
+        var keeper = Self.keeper((300, nil))
+        keeper.announce(["fd00:2::/64"], at: 3)
+        keeper.lost(at: 10)
+        keeper.up((300, nil), at: 20)
+        keeper.announce(["fd00:2::/64"], at: 21)
+        keeper.lost(at: 30)
+        #expect(keeper.paths() == ["(10.1.0.0/24)", "(fd00:2::/64)"])
+    }
+
+    @Test func `and after its End-of-RIB has all of its time once more`() {
+        var keeper = Self.keeper()
+        keeper.lost(at: 10)
+        keeper.wait(until: 100)
+        keeper.up(at: 110)
+        keeper.announce(["10.1.0.0/24", "fd00:1::/64"], at: 111)
+        for family in AddressFamily.allCases {
+            keeper.speaker.receive([Update(endOfRIB: family)], from: keeper.peer, at: .seconds(112))
+        }
+        keeper.lost(at: 113)
+        keeper.wait(until: 172)
+        #expect(keeper.paths() == ["(10.1.0.0/24)", "(fd00:1::/64)"])
+        keeper.wait(until: 472)
+        #expect(keeper.paths() == ["(10.1.0.0/24)L", "(fd00:1::/64)L"])
+        keeper.wait(until: 473)
+        #expect(keeper.paths() == [])
+    }
+
+    @Test func `and is slow to send again loses what it has not repeated when the time is over`() {
+        var keeper = Self.keeper()
+        keeper.lost(at: 10)
+        keeper.wait(until: 100)
+        keeper.up(at: 350)
+        keeper.announce(["10.1.0.0/24"], at: 351)
+        keeper.wait(until: 369)
+        #expect(keeper.paths() == ["10.1.0.0/24", "(fd00:1::/64)L"])
+        keeper.wait(until: 370)
+        #expect(keeper.paths() == ["10.1.0.0/24"], "the time ran on over the new session")
+        #expect(keeper.speaker.nextDeadline == nil)
+    }
+
+    /// "If the session subsequently resets prior to becoming synchronized, any remaining routes MUST be removed
+    /// immediately."
+    @Test(arguments: [false, true])
+    func `and is lost after its time and before End-of-RIB keeps nothing`(synchronized: Bool) {
+        var keeper = Self.keeper()
+        keeper.lost(at: 10)
+        keeper.wait(until: 100)
+        keeper.up(at: 350)
+        keeper.announce(["10.1.0.0/24", "fd00:1::/64"], at: 351)
+        keeper.wait(until: 370)
+        if synchronized { keeper.speaker.receive([Update(endOfRIB: .ipv4)], from: keeper.peer, at: .seconds(371)) }
+        keeper.lost(at: 372)
+        #expect(keeper.paths() == (synchronized ? ["(10.1.0.0/24)"] : []))
+    }
+
+    @Test func `stops the time of the family whose End-of-RIB came, and of no other`() {
+        var keeper = Self.keeper()
+        keeper.lost(at: 10)
+        keeper.wait(until: 100)
+        keeper.up(at: 350)
+        keeper.announce(["10.1.0.0/24", "fd00:1::/64"], at: 351)
+        keeper.speaker.receive([Update(endOfRIB: .ipv4)], from: keeper.peer, at: .seconds(352))
+        keeper.lost(at: 360)
+        #expect(keeper.paths() == ["(10.1.0.0/24)", "(fd00:1::/64)"])
+        keeper.wait(until: 370)
+        #expect(keeper.paths() == ["(10.1.0.0/24)"], "IPv6's time is that of the first outage")
+        keeper.wait(until: 420)
+        #expect(keeper.paths() == ["(10.1.0.0/24)L"])
+        keeper.wait(until: 720)
+        #expect(keeper.paths() == [])
+    }
+
+    @Test func `twice, and whose second OPEN says that forwarding is gone, loses both`() {
+        var keeper = Self.keeper()
+        keeper.lost(at: 10)
+        keeper.wait(until: 100)
+        keeper.up(at: 110)
+        keeper.announce(["10.3.0.0/24"], at: 111)
+        keeper.lost(at: 120)
+        keeper.up(forwarding: .ipv6, at: 130)
+        #expect(keeper.paths() == ["(fd00:1::/64)L"])
+    }
+
     @Test func `loses to any other path`() {
         var keeper = Self.keeper()
         keeper.otherUp(knows: true)

@@ -37,8 +37,10 @@ extension ImportPolicy {
 func decode(_ bytes: [UInt8], isExternal: Bool = true) throws -> [Update] {
     var framer = Framer()
     framer.append(bytes)
+    var context = DecodeContext(isExternal: isExternal)
+    context.extendedNextHop = .ipv4
     var updates: [Update] = []
-    while let message = try framer.nextMessage(in: DecodeContext(isExternal: isExternal)) {
+    while let message = try framer.nextMessage(in: context) {
         if case .update(let update) = message { updates.append(update) }
     }
     return updates

@@ -29,6 +29,33 @@ import Testing
         #expect(update == Update())
     }
 
+    @Test(
+        arguments: [
+            // What the receiver has said, length of the next hop, its octets: what becomes of IPv4 prefixes behind it.
+            (FamilySet.ipv4, "10", "20010db8000000000000000000000001", Outcome.accept),
+            (.ipv4, "20", "20010db8000000000000000000000001 fe800000000000000000000000000001", .accept),
+            (.ipv4, "04", "c0000201", .accept),
+            ([], "10", "20010db8000000000000000000000001", .reset(3, 9)),
+            ([], "20", "20010db8000000000000000000000001 fe800000000000000000000000000001", .reset(3, 9)),
+            ([], "04", "c0000201", .accept),
+            (.ipv4, "0c", "000000000000000020010db8", .reset(3, 9)), (.ipv4, "00", "", .reset(3, 9)),
+        ] as [(FamilySet, String, String, Outcome)])
+    func `IPv4 has IPv6 next hops only where that was offered, else nobody knows where the prefixes are`(
+        offered: FamilySet, length: String, hop: String, wanted: Outcome
+    ) throws {
+        for isExternal in [true, false] {
+            var context = DecodeContext(isExternal: isExternal)
+            context.extendedNextHop = offered
+            let reach = attribute(0x80, 14, try hex("0001 01 \(length) \(hop) 00 18 0af401"))
+            #expect(Outcome(updateBody([reach] + Base().attributes(for: context)), in: context) == wanted)
+        }
+        // IPv6 prefixes have IPv6 next hops whatever was agreed on.
+        var context = DecodeContext()
+        context.extendedNextHop = offered
+        let six = attribute(0x80, 14, try hex(reach))
+        #expect(Outcome(updateBody([six] + Base().attributes(for: context)), in: context) == .accept)
+    }
+
     @Test(arguments: [3, 5, 1024, 4000])
     func `ONLY_TO_CUSTOMER of a wrong length withdraws one route and not the session`(count: Int) {
         let otc = attribute(0xc0, 35, [UInt8](repeating: 0, count: count))

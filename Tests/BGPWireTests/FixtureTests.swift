@@ -52,6 +52,7 @@ extension DecodeContext {
             maximumLength: words.contains("extended-messages") ? 65535 : 4096,
             enhancedRouteRefresh: words.contains("enhanced-refresh"))
         if words.contains("add-path") { pathIDs = .all }
+        if words.contains("extended-next-hop") { extendedNextHop = .ipv4 }
     }
 }
 

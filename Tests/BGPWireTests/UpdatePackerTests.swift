@@ -19,7 +19,9 @@ import Testing
     }
 
     private func updates(_ bytes: [UInt8], in context: DecodeContext = DecodeContext()) -> [Update] {
-        Transcript(bytes, in: context).messages.compactMap(\.update)
+        var context = context
+        context.extendedNextHop = .ipv4
+        return Transcript(bytes, in: context).messages.compactMap(\.update)
     }
 
     private func lengths(_ bytes: [UInt8]) -> [Int] {

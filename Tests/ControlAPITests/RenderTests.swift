@@ -18,6 +18,44 @@ struct RenderTests {
         #expect(Render.sessions(Canned.sessions, wide: true) == (try golden("sessions-wide")))
     }
 
+    @Test func `sessions of a range`() throws {
+        var document = Canned.sessions
+        document.sessions = [Canned.torUp]
+        document.ranges = [
+            RangeDocument(
+                name: "racks", range: "10.9.0.0/16", asn: 64799, peers: 12, established: 11, maxPeers: 100,
+                families: ["ipv4-unicast", "ipv6-unicast"]),
+            RangeDocument(
+                name: "guests", range: "fd00:9::/48", asn: 0, peers: 0, established: 0, maxPeers: 5,
+                families: ["ipv6-unicast"]),
+        ]
+        #expect(Render.sessions(document) == (try golden("sessions-range")))
+        #expect(Render.sessions(document, wide: true) == (try golden("sessions-range-wide")))
+        #expect(try ControlJSON.decode(SessionsDocument.self, from: try ControlJSON.encode(document)) == document)
+        document.sessions = []
+        #expect(Render.sessions(document).contains("12 of 100 peers"))
+    }
+
+    @Test func `what a limit keeps out is a remark`() {
+        var session = Canned.torUp
+        session.families[0].blocked = 15
+        #expect(Render.sessions(SessionsDocument(sessions: [session])).contains("15 over the limit not taken"))
+    }
+
+    @Test func `a client says whose it is`() {
+        var session = Canned.torUp
+        session.clientOf = "route server"
+        #expect(Render.session(session).contains("  Client      of this route server\n"))
+    }
+
+    @Test func `an explanation of several paths of one peer`() throws {
+        var document = try #require(Canned.explanations["learned"])
+        for index in document.prefixes[0].paths.indices.prefix(2) {
+            document.prefixes[0].paths[index].pathID = UInt32(index + 7)
+        }
+        #expect(Render.explain(document) == (try golden("explain-paths")))
+    }
+
     @Test func `one session`() throws {
         #expect(Render.session(Canned.torUp) == (try golden("one-session")))
     }

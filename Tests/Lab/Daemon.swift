@@ -12,10 +12,15 @@ package final class Daemon: @unchecked Sendable {
     private let token: Cleanup.Token
 
     /// Starts `command` inside `namespace` (`ip netns exec` replaces itself, so `pid` is the program's own).
-    package init(_ command: [String], in namespace: Namespace, log: String) throws {
+    package convenience init(_ command: [String], in namespace: Namespace, log: String) throws {
+        try self.init(command, entry: ["ip", "netns", "exec", namespace.name], log: log)
+    }
+
+    /// Starts `command` by way of `entry`, which replaces itself by it.
+    init(_ command: [String], entry: [String], log: String) throws {
         self.command = command
         self.log = log
-        let pid = try Self.spawn(["ip", "netns", "exec", namespace.name] + command, log: log)
+        let pid = try Self.spawn(entry + command, log: log)
         self.pid = pid
         // At the end of the whole process there is no time for good manners.
         token = Cleanup.shared.add { if kill(pid, 0) == 0 { kill(pid, SIGKILL) } }
@@ -81,6 +86,10 @@ package final class Daemon: @unchecked Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // What another thread has open to hear of the end of its own child must not live on in a daemon.
+        for descriptor in 3..<Int32(min(1024, sysconf(Int32(_SC_OPEN_MAX)))) {
+            posix_spawn_file_actions_addclose(&actions, descriptor)
+        }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }

@@ -46,6 +46,7 @@ package struct LabName: Sendable {
         for name in (try? files.contentsOfDirectory(atPath: "/run/netns")) ?? [] where matches(name) {
             Namespace.remove(name)
         }
+        ControlGroups.remove(where: matches)
         for name in (try? files.contentsOfDirectory(atPath: "/tmp")) ?? [] where matches(name) {
             try? files.removeItem(atPath: "/tmp/\(name)")
         }

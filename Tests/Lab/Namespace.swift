@@ -8,7 +8,19 @@ package final class Namespace: Sendable {
     package let name: String
     /// What an operator would call it: tor, node-a, pod-a1.
     package let role: String
-    private let token: Cleanup.Token
+    /// Where the CNI and `setns` find it.
+    package let path: String
+    /// What runs a command inside.
+    private let entry: [String]
+    private let token: Cleanup.Token?
+
+    /// One that somebody else makes and takes away, as a container runtime does: `path` is a file that stands for it.
+    package init(existing path: String, _ role: String) {
+        (self.path, self.role) = (path, role)
+        name = path
+        entry = ["nsenter", "--net=\(path)"]
+        token = nil
+    }
 
     /// Creates it with loopback up, duplicate address detection off, and, for a router or node, forwarding on.
     package init(_ lab: LabName, _ role: String, forwards: Bool = false) throws {
@@ -16,6 +28,8 @@ package final class Namespace: Sendable {
         let name = lab(role)
         self.name = name
         self.role = role
+        path = "/var/run/netns/\(name)"
+        entry = ["ip", "netns", "exec", name]
         try must(["ip", "netns", "add", name])
         token = Cleanup.shared.add { Namespace.remove(name) }
         // Addresses must be usable at once: a router that waits for duplicate address detection has no IPv6 next hop
@@ -39,13 +53,10 @@ package final class Namespace: Sendable {
         try must(["ip", "-n", name, "link", "set", "lo", "up"])
     }
 
-    /// Where the CNI and `setns` find it.
-    package var path: String { "/var/run/netns/\(name)" }
-
     /// Runs a command inside; a bad exit status is the caller's to judge.
     @discardableResult
     package func run(_ command: [String], input: String? = nil) throws -> Finished {
-        try TestKit.run(["ip", "netns", "exec", name] + command, input: input)
+        try TestKit.run(entry + command, input: input)
     }
 
     /// Runs a command inside and returns its output; a non-zero exit status throws.
@@ -58,7 +69,8 @@ package final class Namespace: Sendable {
 
     /// `ip -j ...` inside, without entering it (so much quicker than `run`).
     package func ip(_ arguments: String...) throws -> JSONValue {
-        let finished = try TestKit.run(["ip", "-n", name, "-j", "-d"] + arguments)
+        let program = token == nil ? entry + ["ip"] : ["ip", "-n", name]
+        let finished = try TestKit.run(program + ["-j", "-d"] + arguments)
         guard finished.succeeded else { throw LabError(command: ["[\(role)] ip"] + arguments, finished: finished) }
         return finished.output.isEmpty ? .array([]) : try JSONValue(parsing: finished.output)
     }
@@ -96,10 +108,10 @@ package final class Namespace: Sendable {
     }
 
     /// Deletes it now, with the processes inside.
-    package func remove() { Cleanup.shared.run(token) }
+    package func remove() { token.map(Cleanup.shared.run) }
 
     /// It will outlive this process.
-    package func keep() { Cleanup.shared.forget(token) }
+    package func keep() { token.map(Cleanup.shared.forget) }
 
     /// Kills what runs in the namespace of that name, and deletes it.
     static func remove(_ name: String) {

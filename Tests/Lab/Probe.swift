@@ -8,6 +8,8 @@ package struct Probe: Sendable {
     package let namespace: Namespace
     /// The address to ask from; nil: the kernel's choice.
     package let source: IPAddress?
+    /// The port to ask: an echo server's own, or one that leads to it.
+    package var port = EchoServer.port
 
     package init(from namespace: Namespace, source: IPAddress? = nil) {
         (self.namespace, self.source) = (namespace, source)
@@ -42,8 +44,7 @@ package struct Probe: Sendable {
     {
         let local = source.map { Endpoint($0, 0) } ?? .any(target.family)
         let descriptor: Int32
-        do { descriptor = try namespace.udp(local, to: Endpoint(target, EchoServer.port)) } catch let error as LabError
-        {
+        do { descriptor = try namespace.udp(local, to: Endpoint(target, port)) } catch let error as LabError {
             // connect(2) of a datagram socket looks up the route: none is an answer too.
             guard
                 error.description.contains(errorText(ENETUNREACH))
@@ -83,7 +84,7 @@ package struct Probe: Sendable {
 
     /// Asks by TCP: connects, sends a line, reads the answer.
     package func tcp(_ target: IPAddress, within seconds: Double = 3) throws -> Outcome {
-        let descriptor = try namespace.tcp(to: Endpoint(target, EchoServer.port))
+        let descriptor = try namespace.tcp(to: Endpoint(target, port))
         defer { close(descriptor) }
         guard ready(descriptor, POLLOUT, within: seconds) else { return .silence }
         let question = "t\(getpid())"

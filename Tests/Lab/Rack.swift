@@ -136,3 +136,16 @@ package final class Rack: Sendable {
         Cleanup.shared.forget(token)
     }
 }
+
+extension Rack {
+    /// Static routes of the first router to the nodes' pods: what forwards for a router that puts nothing into the
+    /// kernel, or when that falls short; worse than what it puts there.
+    package func addStaticRoutes() throws {
+        for node in nodes.indices {
+            let link = link(node: node)
+            for (prefix, hop) in zip(Rack.podCIDRs(node), [link.nodeIPv4, link.nodeIPv6]) {
+                try tors[0].require("ip", "route", "add", prefix, "via", hop, "metric", "1024")
+            }
+        }
+    }
+}

@@ -51,6 +51,18 @@ final class RawPeer {
         send(writer.bytes)
     }
 
+    /// From now on a thread says KEEPALIVE each second, until the other side ends the connection.
+    func keepAlive() throws {
+        let fd = try check("dup") { fcntl(self.fd, F_DUPFD_CLOEXEC, 0) }
+        var writer = ByteWriter()
+        Message.keepalive.encode(into: &writer, in: DecodeContext())
+        let octets = writer.bytes
+        Thread.detachNewThread {
+            while Glibc.send(fd, octets, octets.count, CInt(MSG_NOSIGNAL)) > 0 { _ = poll(nil, 0, 1000) }
+            Glibc.close(fd)
+        }
+    }
+
     /// The next message; nil at the end of the stream.
     func next() throws -> Message? {
         var buffer = [UInt8](repeating: 0, count: 4096)
@@ -79,7 +91,10 @@ final class RawPeer {
         .open(
             Open(
                 version: version, autonomousSystem: UInt16(number), holdTime: hold, routerID: RouterID(rawValue: id),
-                capabilities: [.multiprotocol(.ipv4), .multiprotocol(.ipv6), .fourOctetAS(ASNumber(rawValue: number))]))
+                capabilities: [
+                    .multiprotocol(.ipv4), .multiprotocol(.ipv6), .routeRefresh,
+                    .fourOctetAS(ASNumber(rawValue: number)),
+                ]))
     }
 
     /// Brings the session up: both OPENs, both KEEPALIVEs, and our End-of-RIBs.
@@ -103,6 +118,20 @@ final class RawPeer {
         var packer = UpdatePacker(fourOctetAS: true)
         _ = packer.announce(prefixes, with: PathAttributes(fields, nextHop: nextHop))
         send(packer.take())
+    }
+
+    func withdraw(_ prefixes: [Prefix]) {
+        var packer = UpdatePacker(fourOctetAS: true)
+        packer.withdraw(prefixes)
+        send(packer.take())
+    }
+
+    /// Reads on until we are asked for a refresh of IPv4.
+    func awaitRefresh() throws -> RouteRefresh? {
+        while let message = try next() {
+            if case .routeRefresh(let refresh) = message, refresh.afi == 1 { return refresh }
+        }
+        return nil
     }
 
     /// Reads on until a prefix is announced. The next hop of a session over loopback is a loopback address, which no

@@ -1,4 +1,5 @@
 import BGPWire
+import ControlAPI
 import Foundation
 import NetTypes
 import Testing
@@ -29,6 +30,18 @@ struct DynamicPeerTests {
             let own = try #require(Prefix(strict: "10.244.1.0/24"))
             #expect(try await onThread { try first.awaitAnnouncement(own) })
             for name in expected { #expect(await eventually { await agent.session(name).isEstablished }) }
+            let answers = ControlAnswers(agent: agent)
+            #expect(
+                await answers.allSessions().ranges == [
+                    RangeDocument(
+                        name: "racks", range: "\(harness.network).0/24", asn: 64799, peers: 2, established: 2,
+                        maxPeers: 100, families: ["ipv4-unicast", "ipv6-unicast"])
+                ])
+            guard case .error(404, let message) = await answers.respond(to: .session("racks")) else {
+                Issue.record("a range is no peer")
+                return
+            }
+            #expect(message.hasPrefix("racks is a range of addresses, not a peer; its peers are: racks-"))
             first.close()
             let left = "racks-\(harness.network).8"
             let gone = "racks-\(harness.network).7"

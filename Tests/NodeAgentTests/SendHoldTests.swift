@@ -38,16 +38,16 @@ import Testing
             nonisolated(unsafe) let source = try rack.connect(from: 20, to: 1)
             nonisolated(unsafe) let reader = try rack.connect(from: 22, to: 1)
             let deaf = try rack.connect(from: 21, to: 1)
-            for (peer, number) in [(source, 64720), (deaf, 64721), (reader, 64722)] as [(RawPeer, UInt32)] {
+            for (peer, number) in [(source, 64720), (reader, 64722), (deaf, 64721)] as [(RawPeer, UInt32)] {
                 try peer.establish(number)
             }
+            try deaf.keepAlive()
             async let sent: Void = onThread { source.send(sending) }
             async let isRead = onThread { try reader.awaitAnnouncement(last) }
             var isGone = false
             for _ in 0..<6 where !isGone {
                 isGone = await eventually {
-                    deaf.send(.keepalive)
-                    return await agent.session("raw-21").error?.contains("send hold timer expired") == true
+                    await agent.session("raw-21").error?.contains("send hold timer expired") == true
                 }
             }
             #expect(isGone, "\(rack.log.all.suffix(5))")

@@ -105,6 +105,10 @@ struct SessionConfigurationTests {
             "bgp.peers[0].localAS.asn is missing; write an AS number from 1 to 4294967294 (23456 and 65535 are reserved)"
         ),
         (
+            "asn: 65001, maxPrefixes: {limit: 5, action: warn}",
+            "bgp.peers[0].maxPrefixes.action is \"warn\"; write shut or block"
+        ),
+        (
             "asn: external, routeReflectorClient: true",
             "only internal peers can be clients of a route reflector; remove routeReflectorClient, or write asn: internal"
         ),
@@ -118,6 +122,13 @@ struct SessionConfigurationTests {
         let (configuration, problems) = Configuration.load(text: text, file: "f", hostname: "h")
         #expect(configuration == nil)
         #expect(problems.filter { $0.severity == .error }.map(\.message) == [problem])
+    }
+
+    @Test(arguments: [("", nil), (", action: shut", nil), (", action: block", UInt32(5))] as [(String, UInt32?)])
+    func `only a limit that blocks is the speaker's`(action: String, most: UInt32?) throws {
+        let text = "bgp: {asn: 64601, peers: [{address: 192.0.2.1, asn: 1, maxPrefixes: {limit: 5\(action)}}]}"
+        let configuration = try #require(Configuration.load(text: text, file: "f", hostname: "h").0)
+        #expect(configuration.bgp.peers[0].speakerPeer(configuration.bgp).mostPaths == most)
     }
 
     @Test func `a text that is too long for a NOTIFICATION is refused`() {

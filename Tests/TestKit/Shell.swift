@@ -9,6 +9,10 @@ package struct Finished: Sendable {
     package let errors: String
 
     package var succeeded: Bool { status == 0 }
+
+    package init(status: Int32, output: String, errors: String) {
+        (self.status, self.output, self.errors) = (status, output, errors)
+    }
 }
 
 /// A command could not be run, or failed where success was required.

@@ -326,9 +326,10 @@ def kind(m):
 V6_WIRE = "fd00001002440001", "fd00001002440002"
 
 
-def save(folder, version, name, messages, what=None):
+def save(folder, version, name, messages, what=None, context=None):
     lines = [f"# {what or f'Sent by {version} to a peer that says OPEN and KEEPALIVE only'}",
              f"# origin: tools/capture.py, {datetime.date.today().isoformat()}"]
+    if context: lines.append(f"# context: {context}")
     speaker = version.split("-")[0]
     keys = [(s, kind(m)) for m in messages for s in {speaker, speaker + "-rich" * version.endswith("-rich")}]
     reasons = list(dict.fromkeys(DIFFERS[key] for key in keys if key in DIFFERS))
@@ -532,7 +533,7 @@ router bgp {SPEAKER_AS}
             who = "martletd" if sender == ours else version
             messages = split(octets)
             save(folder, "martletd" if sender == ours else version, "ours" if sender == ours else "theirs", messages,
-                 f"A session between martletd and {version} over link-local addresses: what {who} sent")
+                 f"A session between martletd and {version} over link-local addresses: what {who} sent", context="extended-next-hop")
             print(who, [kind(m) for m in messages])
     except Exception as error:
         print("unnumbered failed:", error, open(f"{d}/log").read()[-800:] if os.path.exists(f"{d}/log") else "", file=sys.stderr)

@@ -48,6 +48,8 @@ package struct CaptureSettings: Sendable, Hashable {
     package var addPath: FamilySet = []
     /// Families that are taken.
     package var families = FamilySet.all
+    /// Families whose prefixes may come with IPv6 next hops (RFC 8950).
+    package var extendedNextHop: FamilySet = .ipv4
 
     package init() {}
 
@@ -61,6 +63,7 @@ package struct CaptureSettings: Sendable, Hashable {
             case "ipv4-only": families = .ipv4
             case "ipv6-only": families = .ipv6
             case "add-path": addPath = .all
+            case "ipv4-next-hops": extendedNextHop = []
             default: break
             }
         }

@@ -19,6 +19,7 @@ struct SessionContext: Sendable, Hashable {
         ]
         if decode.maximumLength > 4096 { parts.append("messages up to \(decode.maximumLength) octets") }
         if decode.enhancedRouteRefresh { parts.append("enhanced route refresh") }
+        if !decode.extendedNextHop.isEmpty { parts.append("IPv6 next hops for \(list(decode.extendedNextHop))") }
         if !decode.pathIDs.isEmpty { parts.append("path identifiers for \(list(decode.pathIDs))") }
         words = parts.joined(separator: "; ") + " (\(source))"
     }
@@ -31,6 +32,7 @@ struct SessionContext: Sendable, Hashable {
                 fourOctetAS: hint?.fourOctetAS ?? settings.fourOctetAS, families: settings.families,
                 isExternal: isExternal, maximumLength: 65535, enhancedRouteRefresh: true)
             decode.pathIDs = hint.map { $0.hasPathIDs ? .all : [] } ?? settings.addPath
+            decode.extendedNextHop = settings.extendedNextHop
             self.init(decode, source: hint == nil ? "assumed: no OPEN was seen" : "as the file says")
             return
         }

@@ -40,6 +40,7 @@ package struct Negotiated: Sendable, Hashable {
             fourOctetAS: fourOctetAS, families: families, isExternal: isExternal,
             maximumLength: extendedMessages ? 65535 : 4096, enhancedRouteRefresh: enhancedRouteRefresh)
         context.pathIDs = pathIDsReceived
+        if families.contains(.ipv4), sentCapabilities.offersIPv4OverIPv6 { context.extendedNextHop = .ipv4 }
         return context
     }
 

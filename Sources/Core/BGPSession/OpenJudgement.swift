@@ -36,6 +36,8 @@ package enum OpenJudgement: Sendable, Hashable {
         var configuration = PeerConfiguration(
             name: "", address: .v4(.any), remoteAS: theirs.asNumber, localAS: localAS, routerID: routerID)
         configuration.takesPathIDs = takesPathIDs
+        // As on sessions over IPv6.
+        configuration.extendedNextHop = theirs.capabilities.offersIPv4OverIPv6
         return configuration.open(RestartState())
     }
 }

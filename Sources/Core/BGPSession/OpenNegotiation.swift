@@ -151,7 +151,7 @@ extension Negotiated {
 
 extension [Capability] {
     /// Whether IPv4 prefixes with IPv6 next hops are understood (RFC 8950 section 4).
-    fileprivate var offersIPv4OverIPv6: Bool {
+    var offersIPv4OverIPv6: Bool {
         contains { if case .extendedNextHop(let families) = $0 { families.contains(.ipv4OverIPv6) } else { false } }
     }
 

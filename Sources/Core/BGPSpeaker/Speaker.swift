@@ -193,6 +193,7 @@ package struct Speaker: ~Copyable {
         policy.alternative = peer.localAS
         policy.takesLongLivedStale = negotiated.peerLongLived != nil
         policy.sendsLongLivedStaleToAll = peer.sendsLongLivedStale
+        policy.isRouteServerClient = peer.isRouteServerClient
         policy.ipv6LinkLocal = addresses.ipv6LinkLocal
         return policy
     }
@@ -253,12 +254,20 @@ package struct Speaker: ~Copyable {
         return ipv4 >= ipv6 ? (.ipv4, ipv4) : (.ipv6, ipv6)
     }
 
+    /// See `RIBTables.blocked`.
+    package func blocked(_ id: PeerID) -> (count: Int, hasRoom: Bool) { rib.blocked(id) }
+
+    /// See `RIBTables.forgetBlocked`.
+    package mutating func forgetBlocked(_ id: PeerID) { rib.forgetBlocked(id) }
+
     private mutating func endOfRIB(_ family: AddressFamily, from id: PeerID, at now: Instant) {
         peers[id]?.session?.endOfRIBReceived.insert(FamilySet(family))
+        peers[id]?.retained?.endOfRIB(family, at: now)
         guard let record = peers[id], let retained = record.retained,
             record.session?.endOfRIBReceived.isSuperset(of: retained.families) == true
         else { return }
         peers[id]?.retained?.complete(after: Self.sweepGrace, at: now)
+        if retained.isEmpty { peers[id]?.retained = nil }
     }
 
     /// Applies UPDATEs of an established session, in their order.
@@ -266,13 +275,9 @@ package struct Speaker: ~Copyable {
         guard peers[id]?.session != nil else { return }
         // In place: to copy each update, and each announcement in it, cost as much as to look up its prefixes.
         let span = updates.span
-        let seconds = seconds(now)
         for index in span.indices {
-            if let family = span[index].endOfRIB {
-                endOfRIB(family, from: id, at: now)
-            } else {
-                rib.apply(span[index], from: id, at: seconds)
-            }
+            if let family = span[index].endOfRIB { endOfRIB(family, from: id, at: now) }
+            rib.apply(span[index], from: id, at: seconds(now))
         }
     }
 
@@ -390,9 +395,4 @@ package struct Speaker: ~Copyable {
             return summary
         }
     }
-}
-
-extension GracefulRestart {
-    /// What the capability says of a family.
-    func family(_ family: AddressFamily) -> Family? { families.first { $0.afi == family.afi && $0.safi == 1 } }
 }

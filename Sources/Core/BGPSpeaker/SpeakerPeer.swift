@@ -33,6 +33,10 @@ package struct SpeakerPeer: Sendable, Hashable {
     package var sendsLongLivedStale = false
     /// What the peer is told of each prefix where path identifiers were negotiated (RFC 7911).
     package var pathSelection = PathSelection.best
+    /// An external client of this route server (RFC 7947).
+    package var isRouteServerClient = false
+    /// Most paths of a family that are taken from the peer; nil: any number.
+    package var mostPaths: UInt32?
 
     package init(
         name: String, address: IPAddress, asNumber: ASNumber, isExternal: Bool,
@@ -60,6 +64,8 @@ extension SpeakerPeer {
         source.localAS = localAS
         source.honorsGracefulShutdown = honorsGracefulShutdown
         source.acceptsBlackhole = acceptsBlackhole
+        source.isRouteServerClient = isRouteServerClient
+        source.mostPaths = mostPaths
         return source
     }
 }

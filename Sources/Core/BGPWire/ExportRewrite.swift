@@ -21,6 +21,9 @@ package struct ExportRewrite: Sendable, Hashable {
     /// Adds the community NO_EXPORT: a long-lived stale path that an internal peer gets although it does not know of
     /// such (RFC 9494 section 4.6).
     package var noExport = false
+    /// Towards an external peer: extended communities that stay inside their AS are passed on all the same, between
+    /// clients of a route server (RFC 7947 section 2.2.4).
+    package var keepsNonTransitive = false
     /// ONLY_TO_CUSTOMER for a path that has none (RFC 9234 section 5).
     package var onlyToCustomer: ASNumber?
 

@@ -24,6 +24,9 @@ package struct DecodeContext: Sendable, Hashable {
     /// Families of which the sender writes a path identifier before each prefix (RFC 7911): what the peer's capability
     /// and ours say for its direction.
     package var pathIDs: FamilySet = []
+    /// Families whose prefixes may come with IPv6 next hops: the receiver has said that it takes them (RFC 8950 section
+    /// 4), which is all that a sender has to know.
+    package var extendedNextHop: FamilySet = []
 
     package init(
         fourOctetAS: Bool = true, families: FamilySet = .all, isExternal: Bool = true, maximumLength: Int = 4096,

@@ -19,6 +19,8 @@ struct ReachAttribute {
         guard let family = AddressFamily(afi: afi), safi == 1, context.families.contains(family) else { return }
         self.family = family
         guard var hop = try? value.take(Int(hopLength)), (try? value.byte(bytes)) != nil else { return nil }
+        // A length that is not expected here hides where the prefixes begin (RFC 7606 section 7.11).
+        guard hopLength == 4 || family == .ipv6 || context.extendedNextHop.contains(family) else { return nil }
         switch (family, hopLength) {
         case (.ipv4, 4):
             guard let raw = try? hop.integer(UInt32.self, bytes) else { return nil }

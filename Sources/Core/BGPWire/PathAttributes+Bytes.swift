@@ -143,7 +143,7 @@ extension PathAttributes {
             case AttributeCode.med where rewrite.isExternal || rewrite.med != nil: break
             case AttributeCode.localPref where rewrite.isExternal || rewrite.localPref != nil: break
             case AttributeCode.originatorID where rewrite.isExternal: break
-            case AttributeCode.extendedCommunities where rewrite.isExternal:
+            case AttributeCode.extendedCommunities where rewrite.isExternal && !rewrite.keepsNonTransitive:
                 result.append(transitiveOf: entry, bytes)
             case AttributeCode.clusterList where rewrite.isExternal: break
             case AttributeCode.clusterList where rewrite.reflection != nil:

@@ -38,6 +38,8 @@ package struct ExportPolicy: Sendable, Hashable {
     package var takesLongLivedStale = false
     /// Internal peers that do not know of them get them too, as their last resort (RFC 9494 section 4.6).
     package var sendsLongLivedStaleToAll = false
+    /// The peer is an external client of this route server, and gets other clients' paths as they sent them (RFC 7947).
+    package var isRouteServerClient = false
 
     package init(
         mode: Mode, localAS: ASNumber, isExternal: Bool, families: FamilySet, clusterID: RouterID,
@@ -60,7 +62,9 @@ package struct ExportPolicy: Sendable, Hashable {
         guard decision.accepts, var rewrite = rewrite(attributes.summary, source: source, family: family) else {
             return nil
         }
-        guard mendNextHop(of: &rewrite, attributes, family) else { return nil }
+        guard mendNextHop(of: &rewrite, attributes, family, isTransparent: source.map(isTransparent) == true) else {
+            return nil
+        }
         guard let actions = rules.actions(decision) else { return attributes.rewritten(rewrite) }
         actions.adjust(&rewrite, localAS: prepended.first ?? localAS, own: nextHop(family), family: family)
         if family == .ipv4, rewrite.nextHop?.family == .ipv6, !extendedNextHop.contains(.ipv4) {
@@ -88,9 +92,12 @@ package struct ExportPolicy: Sendable, Hashable {
         guard let source else {
             return setNextHop(of: &rewrite, family) ? rewrite : nil
         }
-        guard mode == .all, !summary.noAdvertise, !(summary.noExport && isExternal), mayLeave(summary),
-            adjust(&rewrite, for: summary)
-        else { return nil }
+        guard mode == .all, mayLeave(summary), adjust(&rewrite, for: summary) else { return nil }
+        if isTransparent(source) {
+            passOn(summary, by: &rewrite)
+            return rewrite
+        }
+        guard !summary.noAdvertise, !(summary.noExport && isExternal) else { return nil }
         if isExternal { return setNextHop(of: &rewrite, family) ? rewrite : nil }
         if !source.isExternal {
             // Between internal peers only a reflector passes paths on, and only from or to its clients (RFC 4456 6).

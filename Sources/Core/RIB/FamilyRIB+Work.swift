@@ -11,23 +11,31 @@ extension FamilyRIB {
         if epochs[index].needsRenewal { renew(peer, in: &context) }
         epochs[index].begin()
         counts[index].stale = counts[index].received
+        counts[index].blocked = 0
+    }
+
+    /// The peer is asked for its paths again: what was not taken before comes once more.
+    mutating func forgetBlocked(_ peer: PeerID) {
+        guard Int(peer.rawValue) < counts.count else { return }
+        counts[Int(peer.rawValue)].blocked = 0
     }
 
     /// Removes the paths of a peer that are stale now: the first ones at once, the others as `work` comes to them.
     mutating func sweep(_ peer: PeerID, in context: inout Context) {
-        let index = Int(peer.rawValue)
-        guard index < epochs.count, counts[index].stale > 0 else { return }
-        epochs[index].sweep(entries.count)
-        if !swept.contains(peer) { swept.append(peer) }
-        work(Self.portion, in: &context)
+        pass(over: peer, in: &context) { $0.sweep($1) }
     }
 
     /// Gives the paths of a peer that are stale now the community LLGR_STALE, and removes those that must not be kept
     /// for long, like `sweep`.
     mutating func keepLong(_ peer: PeerID, in context: inout Context) {
+        pass(over: peer, in: &context) { $0.keepLong($1) }
+    }
+
+    /// Begins a pass over the stale paths of a peer, if it has any; `begin` is given the number of prefixes.
+    private mutating func pass(over peer: PeerID, in context: inout Context, _ begin: (inout PathEpochs, Int) -> Void) {
         let index = Int(peer.rawValue)
         guard index < epochs.count, counts[index].stale > 0 else { return }
-        epochs[index].keepLong(entries.count)
+        begin(&epochs[index], entries.count)
         if !swept.contains(peer) { swept.append(peer) }
         work(Self.portion, in: &context)
     }

@@ -66,6 +66,8 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     private var changes: [UInt32] = []
     private var changesRead = 0
     var counts: [PathCounts] = []
+    /// Most paths of a peer; more are not taken.
+    private var limits: [UInt32] = []
     /// By peer.
     var epochs: [PathEpochs] = []
     /// Somebody is told more than the best paths: every change of a usable path counts.
@@ -87,17 +89,24 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     // MARK: Adj-RIB-In
 
     /// Puts a peer's path in place of its earlier one for the prefix and the path identifier. `attributes` is counted
-    /// by the caller for this path.
+    /// by the caller for this path. False when the peer has as many paths as it may, and this would be one more.
+    @discardableResult
     mutating func put(
         _ key: Key, peer: PeerID, pathID: UInt32 = 0, attributes: UInt32, reject: RejectReason, at seconds: UInt32,
         in context: inout Context
-    ) {
+    ) -> Bool {
         let (id, isNew) = prefixes.insert(key)
         if isNew { reset(id) }
         if let index = path(of: peer, pathID, in: id) {
             lastPut = index
             replace(index, id, attributes: attributes, reject: reject, at: seconds, in: &context)
-            return
+            return true
+        }
+        guard counts[Int(peer.rawValue)].received < Int(limits[Int(peer.rawValue)]) else {
+            counts[Int(peer.rawValue)].blocked += 1
+            context.attributes.release(attributes)
+            releaseIfUnused(id)
+            return false
         }
         var path = PathEntry(
             attributes: attributes, next: entries[Int(id)].head, received: seconds, peer: peer, reject: reject)
@@ -111,6 +120,7 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
         } else {
             decide(id, touched: index, in: &context)
         }
+        return true
     }
 
     private mutating func replace(
@@ -218,11 +228,14 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
 
     // MARK: identifiers
 
-    mutating func addPeer(_ peer: PeerID) {
+    /// Makes room for a peer, or changes how many paths it may have; nil: any number.
+    mutating func addPeer(_ peer: PeerID, mostPaths: UInt32?) {
         while counts.count <= Int(peer.rawValue) {
             counts.append(PathCounts())
             epochs.append(PathEpochs())
+            limits.append(.max)
         }
+        limits[Int(peer.rawValue)] = mostPaths ?? .max
     }
 
     mutating func retain(_ id: UInt32) { entries[Int(id)].users += 1 }

@@ -39,6 +39,10 @@ package struct RIBPeer: Sendable, Hashable {
     package var role: BGPRole?
     /// The AS that we have for this peer alone.
     package var localAS: LocalAS?
+    /// An external client of this route server (RFC 7947).
+    package var isRouteServerClient = false
+    /// Most paths of a family that are taken from the peer; more are not stored. nil: any number.
+    package var mostPaths: UInt32?
 
     package init(
         address: IPAddress, asNumber: ASNumber, routerID: RouterID, isExternal: Bool, importMode: ImportMode = .safe,
@@ -62,6 +66,9 @@ package struct PathCounts: Sendable, Hashable {
     package var best = 0
     /// Paths of a peer that restarts or sends its table again, not announced anew yet.
     package var stale = 0
+    /// Announcements that were not taken, because there were as many paths as the peer may have, since it last began to
+    /// send its table.
+    package var blocked = 0
     package var accepted: Int { received - rejected }
 
     package init() {}

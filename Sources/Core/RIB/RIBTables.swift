@@ -38,8 +38,8 @@ package struct RIBTables: ~Copyable {
         leaving.remove(id)
         while context.peers.count <= Int(id.rawValue) { context.peers.append(nil) }
         context.peers[Int(id.rawValue)] = peer
-        ipv4.addPeer(id)
-        ipv6.addPeer(id)
+        ipv4.addPeer(id, mostPaths: peer.mostPaths)
+        ipv6.addPeer(id, mostPaths: peer.mostPaths)
     }
 
     /// Removes all paths of a peer: its session is down.
@@ -155,18 +155,20 @@ package struct RIBTables: ~Copyable {
         _ prefix: Prefix, _ pathID: UInt32, from id: PeerID, _ handle: UInt32, _ reject: RejectReason,
         received: UInt32? = nil, at seconds: UInt32
     ) {
+        let isTaken: Bool
         switch prefix.family {
         case .ipv4:
-            ipv4.put(
+            isTaken = ipv4.put(
                 IPv4Key(prefix), peer: id, pathID: pathID, attributes: handle, reject: reject, at: seconds,
                 in: &context)
-            ipv4.received.set(ipv4.lastPut, received, &context)
+            if isTaken { ipv4.received.set(ipv4.lastPut, received, &context) }
         case .ipv6:
-            ipv6.put(
+            isTaken = ipv6.put(
                 IPv6Key(prefix), peer: id, pathID: pathID, attributes: handle, reject: reject, at: seconds,
                 in: &context)
-            ipv6.received.set(ipv6.lastPut, received, &context)
+            if isTaken { ipv6.received.set(ipv6.lastPut, received, &context) }
         }
+        if !isTaken, let received { context.attributes.release(received) }
     }
 
     private mutating func withdraw(_ prefix: Prefix, _ pathID: UInt32, from id: PeerID) {

@@ -15,8 +15,9 @@ package enum DeletionMode: String {
 package struct PodConfig {
     /// Whose link it is.
     package let identity: PodIdentity
-    /// A MAC that the runtime wants for the pod (capability `mac`).
+    /// A MAC that the runtime wants for the pod: capability `mac`, or `MAC` of CNI_ARGS, which is podman's way.
     package let mac: MACAddress?
+    private let wishedMAC: (source: String, value: JSONValue)?
     private let config: NetworkConfig
 
     /// Reads; `validate` judges.
@@ -25,7 +26,9 @@ package struct PodConfig {
         identity = PodIdentity(
             containerID: request.containerID, ifname: request.ifname, network: request.config.name,
             namespace: request.arguments["K8S_POD_NAMESPACE"], pod: request.arguments["K8S_POD_NAME"])
-        mac = request.config.runtimeConfig?["mac"]?.string.flatMap { MACAddress($0) }
+        let capability = request.config.runtimeConfig?["mac"].map { (source: "runtimeConfig.mac", value: $0) }
+        wishedMAC = capability ?? request.arguments["MAC"].map { ("MAC of CNI_ARGS", .string($0)) }
+        mac = wishedMAC?.value.string.flatMap { MACAddress($0) }
     }
 
     /// Refuses what ADD would otherwise silently not do.
@@ -38,11 +41,14 @@ package struct PodConfig {
             guard let value = config.runtimeConfig?[key], value != .array([]), value != .object([]) else { continue }
             throw PluginError(.unsupportedField, "unsupported field: runtimeConfig.\(key) = \(value)")
         }
-        if let text = config.runtimeConfig?["mac"], mac == nil {
-            throw PluginError(.invalidConfig, "runtimeConfig.mac is no MAC address", details: text.description)
-        }
-        if let mac, mac.bytes.first.map({ $0 & 1 == 1 }) ?? true || mac.rawValue == 0 {
-            throw PluginError(.invalidConfig, "runtimeConfig.mac is no unicast address", details: mac.description)
+        if let wishedMAC {
+            let (source, text) = (wishedMAC.source, wishedMAC.value.description)
+            guard let mac else {
+                throw PluginError(.invalidConfig, "\(source) is no MAC address", details: text)
+            }
+            guard mac.rawValue != 0, mac.bytes.first.map({ $0 & 1 == 0 }) ?? false else {
+                throw PluginError(.invalidConfig, "\(source) is no unicast address", details: mac.description)
+            }
         }
         guard let mtu = config.tree["mtu"] else { return }
         guard let value = mtu.int, value == 0 || (68...65_535).contains(value) else {

@@ -36,7 +36,7 @@ package final class TCPConnection: @unchecked Sendable {
     private let fd: CInt
     private let queue: DispatchQueue
     private let reader: any DispatchSourceRead
-    private let writer: any DispatchSourceWrite
+    private let writer: (any DispatchSourceWrite)?
     private var handlers: Handlers?
     private var isConnecting: Bool
     private var isWriterRunning = false
@@ -55,11 +55,20 @@ package final class TCPConnection: @unchecked Sendable {
         self.handlers = handlers
         isConnecting = connecting
         reader = DispatchSource.makeReadSource(fileDescriptor: fd, queue: queue)
-        writer = DispatchSource.makeWriteSource(fileDescriptor: fd, queue: queue)
-        // Both sources watch one descriptor: it may be closed only when both have let go of it.
-        let open = DescriptorShare(fd: fd, holders: 2)
-        reader.setCancelHandler { open.release() }
-        writer.setCancelHandler { open.release() }
+        reader.setCancelHandler { Glibc.close(fd) }
+        // Two sources of one descriptor share what Dispatch knows of it: a hang-up that comes while one of them rests
+        // is lost for the other. So the writer has a descriptor of its own.
+        let twin = fcntl(fd, F_DUPFD_CLOEXEC, 0)
+        guard twin >= 0 else {
+            writer = nil
+            let reason = SystemError("fcntl").description
+            reader.resume()
+            queue.async { [weak self] in self?.finish(reason) }
+            return
+        }
+        let writer = DispatchSource.makeWriteSource(fileDescriptor: twin, queue: queue)
+        writer.setCancelHandler { Glibc.close(twin) }
+        self.writer = writer
         reader.setEventHandler { [weak self] in self?.readable() }
         writer.setEventHandler { [weak self] in self?.writable() }
         if connecting {
@@ -236,10 +245,10 @@ package final class TCPConnection: @unchecked Sendable {
         isCancelled = true
         handlers = nil
         reader.cancel()
-        writer.cancel()
+        writer?.cancel()
         // A suspended source never runs its cancel handler.
         if !isReaderRunning { reader.resume() }
-        if !isWriterRunning { writer.resume() }
+        if !isWriterRunning { writer?.resume() }
     }
 
     private func runReader(_ on: Bool) {
@@ -251,23 +260,7 @@ package final class TCPConnection: @unchecked Sendable {
     private func runWriter(_ on: Bool) {
         guard on != isWriterRunning, !isCancelled else { return }
         isWriterRunning = on
-        if on { writer.resume() } else { writer.suspend() }
+        if on { writer?.resume() } else { writer?.suspend() }
         if let userTimeout { try? TCPSocket.setUserTimeout(fd, on ? nil : userTimeout) }
-    }
-}
-
-/// Closes a descriptor when its last holder releases it; used on one queue.
-private final class DescriptorShare {
-    private let fd: CInt
-    private var holders: Int
-
-    init(fd: CInt, holders: Int) {
-        self.fd = fd
-        self.holders = holders
-    }
-
-    func release() {
-        holders -= 1
-        if holders == 0 { close(fd) }
     }
 }

@@ -28,6 +28,8 @@ extension Configuration.PeerSettings {
         peer.honorsGracefulShutdown = honorsGracefulShutdown
         peer.acceptsBlackhole = acceptsBlackhole
         peer.role = role?.wire
+        peer.isRouteServerClient = routeServerClient
+        if let prefixLimit, prefixLimit.action == .block { peer.mostPaths = prefixLimit.limit }
         peer.localAS = localAS.map { settings in
             var override = LocalAS(settings.asn)
             override.prependsReceived = !settings.noPrepend

@@ -120,17 +120,21 @@ struct Explanation {
     private var announcements: [AnnouncementDocument] {
         let usable = view.coverings.first { covering in covering.paths.contains { !$0.isRejected } }
         guard let prefix = own ?? usable?.prefix else { return [] }
-        return peers.map { peer in
-            if let path = view.told[peer.id] {
-                let communities = RouteDocument(path, names: [:], at: view.now).communities
-                let suffix = communities.isEmpty ? "" : ", communities \(communities.joined(separator: " "))"
-                return AnnouncementDocument(
-                    prefix: prefix.description, peer: peer.settings.name, announced: true,
-                    detail: "next hop \(path.attributes.nextHop)\(suffix)")
+        return peers.flatMap { peer in
+            func row(_ announced: Bool, _ detail: String) -> AnnouncementDocument {
+                AnnouncementDocument(
+                    prefix: prefix.description, peer: peer.settings.name, announced: announced, detail: detail)
             }
-            return AnnouncementDocument(
-                prefix: prefix.description, peer: peer.settings.name, announced: false, detail: silence(peer, prefix))
+            let told = view.told[peer.id] ?? []
+            return told.isEmpty ? [row(false, silence(peer, prefix))] : told.map { row(true, words($0)) }
         }
+    }
+
+    /// A path as a peer was told it.
+    private func words(_ path: PathView) -> String {
+        let communities = RouteDocument(path, names: [:], at: view.now).communities
+        return (path.pathID == 0 ? "" : "path ID \(path.pathID), ") + "next hop \(path.attributes.nextHop)"
+            + (communities.isEmpty ? "" : ", communities \(communities.joined(separator: " "))")
     }
 
     /// Why a peer is not told.
@@ -163,7 +167,8 @@ struct Explanation {
             covering.paths.filter(\.isRejected).map { path in
                 NearMissDocument(
                     prefix: covering.prefix.description, source: names[path.peer] ?? "removed",
-                    reason: RouteDocument(path, names: names, at: view.now).reason)
+                    reason: (path.pathID == 0 ? "" : "path ID \(path.pathID): ")
+                        + RouteDocument(path, names: names, at: view.now).reason)
             }
         }
         let stale = fib.routes.filter { route in

@@ -13,8 +13,7 @@ struct ControlAnswers: ControlProvider {
     func respond(to request: ControlRequest) async -> ControlReply {
         switch request {
         case .status: .status(await status())
-        case .sessions:
-            .sessions(SessionsDocument(sessions: await sessions(await agent.peers), drain: await farewell()))
+        case .sessions: .sessions(await allSessions())
         case .session(let name): await session(name)
         case .routes(let query): await routes(query)
         case .fib(let selection): .fib(await fib(selection))
@@ -46,7 +45,7 @@ struct ControlAnswers: ControlProvider {
     }
 
     /// Where a goodbye stands; nil while the node serves.
-    private func farewell() async -> DrainDocument? {
+    func farewell() async -> DrainDocument? {
         let document = await agent.drainState
         return document.state == .serving ? nil : document
     }
@@ -106,12 +105,6 @@ struct ControlAnswers: ControlProvider {
         let peers = await agent.peers
         return peers.first { $0.settings.name == name || $0.place.target?.description == name }
             ?? peers.first { address != nil && $0.place.target?.address == address }
-    }
-
-    func unknownPeer(_ name: String) async -> ControlReply {
-        let names = await agent.peers.map(\.settings.name).joined(separator: ", ")
-        return .error(
-            status: 404, message: "no peer \(name) is configured; configured are: \(names.isEmpty ? "none" : names)")
     }
 
     // MARK: routes

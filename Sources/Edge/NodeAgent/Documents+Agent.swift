@@ -36,12 +36,15 @@ extension SessionDocument {
                     endOfRIBReceived: summary?.endOfRIBReceived ?? false, endOfRIBSent: summary?.endOfRIBSent ?? false,
                     stale: summary?.paths.stale ?? 0)
                 document.addPath = summary.flatMap(\.addPath)
+                document.blocked = summary.flatMap { $0.paths.blocked > 0 ? $0.paths.blocked : nil }
                 return document
             },
             messagesReceived: .init(status.received), messagesSent: .init(status.sent),
             establishedCount: Int(clamping: status.establishedCount), dropCount: Int(clamping: status.flaps))
         lastNotification = status.lastNotification.map { SessionErrorDocument($0, at: now) }
         role = settings.role?.rawValue
+        clientOf =
+            settings.routeReflectorClient ? "route reflector" : settings.routeServerClient ? "route server" : nil
     }
 }
 

@@ -27,6 +27,7 @@ enum LogLine {
     case noNextHop(peer: String, family: AddressFamily)
     case prefixLimitNear(peer: String, family: AddressFamily, held: Int, limit: Int)
     case prefixLimitExceeded(peer: String, family: AddressFamily, held: Int, limit: Int, restartAfter: Duration)
+    case prefixesBlocked(peer: String, limit: Int, restartAfter: Duration)
     case kernel(KernelEvent)
     case setting(String, failed: String)
     case reloaded(added: Int, removed: Int, changed: Int)
@@ -104,7 +105,7 @@ enum LogLine {
             (.notice, "peer is found", [("peer", peer), ("address", address)])
         case .peerDeparted(let peer): (.info, "peer of a range is gone and forgotten", [("peer", peer)])
         case .peerAdvice, .peerState, .peerUp, .peerDown, .attributeFault, .noNextHop, .prefixLimitNear,
-            .prefixLimitExceeded:
+            .prefixLimitExceeded, .prefixesBlocked:
             peerContent
         case .kernel(let event): Self.content(event)
         }
@@ -144,6 +145,11 @@ enum LogLine {
                     ("peer", peer), ("family", "\(family)"), ("held", "\(held)"), ("limit", "\(limit)"),
                     ("restartAfter", "\(restartAfter.wholeSeconds)s"),
                 ]
+            )
+        case .prefixesBlocked(let peer, let limit, let restartAfter):
+            (
+                .error, "the peer sent more prefixes than its limit; the others are not taken",
+                [("peer", peer), ("limit", "\(limit)"), ("restartAfter", "\(restartAfter.wholeSeconds)s")]
             )
         case .noNextHop(let peer, let family):
             (

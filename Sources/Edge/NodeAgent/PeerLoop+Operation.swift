@@ -33,6 +33,7 @@ extension PeerLoop {
     func requestRefresh() -> Bool {
         let actions = settings.configuration.families.families.flatMap { machine.requestRefresh($0) }
         perform(actions)
+        speaker.post { [id] in $0.forgetBlocked(id) }
         return !actions.isEmpty
     }
 

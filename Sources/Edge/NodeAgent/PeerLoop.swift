@@ -30,7 +30,7 @@ actor PeerLoop: Loop {
     var idleSince = Instant.now
     /// How long the peer's routes are kept after the session that was lost.
     var patience = Duration.zero
-    private let speaker: SpeakerLoop
+    let speaker: SpeakerLoop
     let logger: Logger
     let history: HistoryBook
     var machine: Peer
@@ -48,6 +48,8 @@ actor PeerLoop: Loop {
     /// Runs while a session is shut for having sent too much.
     var limitTimer: LoopTimer?
     var hasWarnedOfLimit = false
+    /// When it is looked whether there is room for what the limit keeps out.
+    var blockTimer: LoopTimer?
     private var faultLines = LogLimiter<AttributeFault>()
     private var batchesInFlight = 0
     /// What the speaker held of the peer at its last word, and what is on its way there.
@@ -140,6 +142,8 @@ actor PeerLoop: Loop {
         timer = nil
         limitTimer?.cancel()
         limitTimer = nil
+        blockTimer?.cancel()
+        blockTimer = nil
     }
 
     /// The restart is over: later OPENs do not say "restarted" any more (RFC 4724 section 4.1).

@@ -13,8 +13,8 @@ struct DestinationView: Sendable {
 
     /// The longest prefix first.
     var coverings: [Covering] = []
-    /// What each peer was told of the longest usable prefix, or of an own one.
-    var told: [PeerID: PathView] = [:]
+    /// What each peer was told of the longest usable prefix, or of an own one; several paths with add-path.
+    var told: [PeerID: [PathView]] = [:]
     /// Why a family cannot be announced to a peer.
     var obstacles: [PeerID: String] = [:]
     /// Families negotiated with peers that are up.
@@ -41,7 +41,7 @@ extension SpeakerLoop {
             view.families[peer] = Set(summaries.map(\.family))
             view.obstacles[peer] = summaries.first { $0.family == destination.family }?.obstacle
             guard let announced else { continue }
-            view.told[peer] = speaker.paths(PathQuery(.advertised(peer), prefix: announced)).first
+            view.told[peer] = speaker.paths(PathQuery(.advertised(peer), prefix: announced))
         }
         return view
     }

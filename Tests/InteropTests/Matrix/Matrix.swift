@@ -84,8 +84,8 @@ enum Matrix {
         (
             .frr, .theirRestart,
             .test(
-                note: "FRR 8.4 itself takes IPv6 routes out of its kernel for some 50 ms when bgpd comes back: static "
-                    + "ones fill that gap")
+                note: "FRR 8.4 itself takes routes out of its kernel for some 50 ms when bgpd comes back: static ones "
+                    + "fill that gap")
         ),
         (.gobgp, .ourRestart, .test(note: forwarding)),
         (.gobgp, .theirRestart, .test(note: "started again with `gobgpd -r`, which sets the F bit; \(forwarding)")),

@@ -58,7 +58,7 @@ struct RestartBench {
     private init(_ rack: Rack, _ kind: RouterKind) throws {
         self.rack = rack
         self.kind = kind
-        if ![.frr, .bird].contains(kind) { try Self.addStaticRoutes(rack, [.ipv4, .ipv6]) }
+        if ![.frr, .bird].contains(kind) { try rack.addStaticRoutes() }
         tor = try rack.startRouter(kind, Self.configuration(rack, kind))
         nodes = try rack.nodes.indices.map { node in
             try rack.startMartlet(node) { own in
@@ -80,18 +80,6 @@ struct RestartBench {
         there = try Pod("pod-b1", in: rack.name, on: try nodes[1].podNetwork())
     }
 
-    /// What forwards for a router that puts nothing into the kernel, or when that falls short; worse than what it puts
-    /// there.
-    private static func addStaticRoutes(_ rack: Rack, _ families: [AddressFamily]) throws {
-        for node in rack.nodes.indices {
-            let link = rack.link(node: node)
-            let routes = zip(AddressFamily.allCases, zip(Rack.podCIDRs(node), [link.nodeIPv4, link.nodeIPv6]))
-            for (family, (prefix, hop)) in routes where families.contains(family) {
-                try rack.tors[0].require("ip", "route", "add", prefix, "via", hop, "metric", "1024")
-            }
-        }
-    }
-
     private func offered() throws -> [String] {
         try nodes[0].session(sessions(0)[0].router)["capabilitiesReceived"].array.compactMap(\.string)
     }
@@ -108,7 +96,7 @@ struct RestartBench {
     }
 
     private func restartRouter() throws {
-        if kind == .frr { try Self.addStaticRoutes(rack, [.ipv6]) }
+        if kind == .frr { try rack.addStaticRoutes() }
         try countingPackets { stream in
             try tor.crash()
             for node in nodes.indices {

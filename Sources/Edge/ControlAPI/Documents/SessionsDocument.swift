@@ -6,6 +6,8 @@ package struct SessionsDocument: Codable, Sendable, Equatable {
     package var sessions: [SessionDocument]
     /// Where a goodbye stands; absent while the node serves.
     package var drain: DrainDocument?
+    /// Configured ranges, whose callers become peers; absent where there are none.
+    package var ranges: [RangeDocument]?
 
     package init(sessions: [SessionDocument], drain: DrainDocument? = nil) {
         self.sessions = sessions
@@ -70,6 +72,8 @@ package struct SessionDocument: Codable, Sendable, Equatable {
     package var establishedCount: Int = 0
     /// How often it went down again.
     package var dropCount: Int = 0
+    /// `route reflector` or `route server` where the peer is a client of this one (RFC 4456, RFC 7947).
+    package var clientOf: String?
     /// What is missing before the peer can be called: its address is not known yet.
     package var waiting: String?
 
@@ -187,6 +191,8 @@ package struct SessionFamilyDocument: Codable, Sendable, Equatable {
 
     /// What was negotiated; absent: one path in both directions.
     package var addPath: AddPath?
+    /// Announcements that were not taken because of `maxPrefixes` with `action: block`; absent where there were none.
+    package var blocked: Int?
 
     package init(
         family: String, negotiated: Bool, received: Int = 0, accepted: Int = 0, rejected: Int = 0, best: Int = 0,

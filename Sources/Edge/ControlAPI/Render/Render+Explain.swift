@@ -21,19 +21,23 @@ extension Render {
     }
 
     private static func paths(_ prefix: ExplainedPrefixDocument, title: String) -> String {
+        // Nobody sees the column who has no add-path.
+        let hasPathIDs = prefix.paths.contains { $0.pathID != nil }
         var table = TextTable(
-            [
-                .left("PEER"), .left("NEXT HOP"), .left("AS PATH"), .left("ORIGIN"), .right("LOCAL PREF"),
+            [.left("PEER")] + (hasPathIDs ? [.right("PATH ID")] : []) + [
+                .left("NEXT HOP"), .left("AS PATH"), .left("ORIGIN"), .right("LOCAL PREF"),
                 .right("MED"),
                 .left("COMMUNITIES"), .right("AGE"), .left("STATE"), .left("REASON"),
             ], indent: "  ")
         for path in prefix.paths {
             let communities = path.marks.joined(separator: " ")
-            table.add([
-                path.peer, path.nextHop, path.asPath, path.origin, path.localPref.map { String($0) } ?? "",
-                path.med.map { String($0) } ?? "", communities, Printable.duration(path.ageSeconds),
-                path.state.rawValue + (path.stale ? ", stale" : ""), path.reason,
-            ])
+            let pathID = hasPathIDs ? [path.pathID.map { String($0) } ?? ""] : []
+            table.add(
+                [path.peer] + pathID + [
+                    path.nextHop, path.asPath, path.origin, path.localPref.map { String($0) } ?? "",
+                    path.med.map { String($0) } ?? "", communities, Printable.duration(path.ageSeconds),
+                    path.state.rawValue + (path.stale ? ", stale" : ""), path.reason,
+                ])
         }
         return Printable.text("Paths of \(prefix.prefix) (\(title))") + "\n" + table.text + route(prefix.route)
     }

@@ -1,7 +1,7 @@
 extension Render {
     /// `martletctl sessions`: a row for each peer and family; a peer that is down has one row, which says why.
     package static func sessions(_ document: SessionsDocument, wide: Bool = false) -> String {
-        guard !document.sessions.isEmpty else {
+        guard !document.sessions.isEmpty || document.ranges != nil else {
             return "No peers are configured: add them under bgp.peers in martletd.yaml.\n"
         }
         var columns: [TextTable.Column] = [
@@ -26,7 +26,17 @@ extension Render {
                 table.add(head(session) + [families, "", "", "", ""] + extra + [reason(session)])
             }
         }
+        for range in document.ranges ?? [] { table.add(row(range, wideCells: wide ? 7 : 0)) }
         return table.text + (document.drain.map { "\n" + drain($0) } ?? "")
+    }
+
+    /// A range has no state of its own: how full it is stands where a peer's remarks are.
+    private static func row(_ range: RangeDocument, wideCells: Int) -> [String] {
+        let families = range.families.map(short).joined(separator: ",")
+        let asn = range.asn == 0 ? "external" : String(range.asn)
+        return [range.name, range.range, asn, "Range", "", families, "", "", "", ""]
+            + Array(repeating: "", count: wideCells)
+            + ["\(range.peers) of \(range.maxPeers) peers, \(range.established) established"]
     }
 
     private static func head(_ session: SessionDocument) -> [String] {
@@ -56,6 +66,7 @@ extension Render {
         guard family.negotiated else { return "not offered by the peer" }
         var remarks: [String] = []
         if family.rejected > 0 { remarks.append("\(family.rejected) rejected") }
+        if let blocked = family.blocked { remarks.append("\(blocked) over the limit not taken") }
         if family.stale > 0 { remarks.append("\(family.stale) stale") }
         if !family.endOfRIBReceived { remarks.append("no End-of-RIB yet") }
         return remarks.joined(separator: ", ")
@@ -141,6 +152,7 @@ extension Render {
         facts.append(("Addresses", "\(session.localAddress ?? "any") (ours), \(session.address) (peer's)"))
         facts.append(("AS numbers", "\(session.localASN) (ours), \(asNumber(session)) (peer's)"))
         if let role = session.role { facts.append(("Role", "\(role) (ours)")) }
+        if let kind = session.clientOf { facts.append(("Client", "of this \(kind)")) }
         facts.append(("Router id", session.peerRouterID ?? "not known yet"))
         if session.passive { facts.append(("Passive", "yes: we wait for the peer to connect")) }
         facts.append(("Hold time", session.holdTime == 0 ? "none" : "\(session.holdTime)s"))

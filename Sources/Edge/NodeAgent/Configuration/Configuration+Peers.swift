@@ -76,6 +76,7 @@ extension Configuration {
             ConfigurationValue.integer(UInt8(0)...10))
         peer.allowOwnAS = ownAS?.value ?? 0
         readAddPath(&section, into: &peer)
+        readRouteServer(&section, into: &peer, context)
         checkPolicies(peer, importPolicy?.mark, exportPolicy?.mark, context, section.problems)
         let isExternal = peer.isAnyExternal || peer.asn != placeholder && peer.asn != context.asn
         if let client, client.value, context.asn != nil, isExternal {
@@ -95,9 +96,12 @@ extension Configuration {
             "warnAt", "percent of the limit, 1 to 100", ConfigurationValue.integer(UInt8(1)...100))
         let restart = section.value(
             "restartAfter", "whole seconds from 1s to 86400s", ConfigurationValue.seconds(1...86400))
+        let action: Located<PrefixLimit.Action>? = section.value(
+            "action", ConfigurationValue.words(PrefixLimit.Action.self), ConfigurationValue.choice)
         section.finish()
         return PrefixLimit(
-            limit: limit?.value ?? 1, warnAt: warning?.value ?? 80, restartAfter: restart?.value ?? .seconds(300))
+            limit: limit?.value ?? 1, warnAt: warning?.value ?? 80, restartAfter: restart?.value ?? .seconds(300),
+            action: action?.value ?? .shut)
     }
 
     private static func families(_ section: inout ConfigurationSection) -> [AddressFamily] {
@@ -127,7 +131,7 @@ extension Configuration {
                     + " write cluster, or set fib.enabled: false"
             )
         }
-        if let exportMark, peer.exportPolicy == .all, !peer.routeReflectorClient {
+        if let exportMark, peer.exportPolicy == .all, !peer.routeReflectorClient, !peer.routeServerClient {
             problems.warning(
                 exportMark, "export: all makes this node a transit router, like a ToR; write own if it only has pods")
         }

@@ -145,6 +145,8 @@ package struct Configuration: Sendable, Equatable {
         package var acceptsBlackhole = false
         /// Several paths of one prefix (RFC 7911).
         package var addPath = AddPathSettings()
+        /// The peer is a client of this route server (RFC 7947); only for external peers.
+        package var routeServerClient = false
 
         /// The hold time that we propose to this peer.
         package func holdTime(_ bgp: BGPSettings) -> Duration { holdTime ?? bgp.holdTime }
@@ -161,12 +163,21 @@ package struct Configuration: Sendable, Equatable {
 
     /// Key `maxPrefixes` of a peer.
     package struct PrefixLimit: Sendable, Equatable {
-        /// Prefixes of one family; one more and the session is shut (RFC 4486, Cease 1).
+        /// What becomes of one prefix more.
+        package enum Action: String, Sendable, Equatable, CaseIterable {
+            /// The session ends (RFC 4486, Cease 1).
+            case shut
+            /// It is not taken, and the session goes on.
+            case block
+        }
+
+        /// Prefixes of one family.
         package var limit: UInt32
         /// Percent of the limit from which the log warns.
         package var warnAt: UInt8
-        /// When a session that was shut is tried again.
+        /// When a session that was shut is tried again, or what was blocked is asked for again.
         package var restartAfter: Duration
+        package var action = Action.shut
 
         /// Without the key: enough for the largest cluster, and far from what fills a node's memory. A route server
         /// that imports all is not limited.
