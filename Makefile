@@ -21,7 +21,8 @@ MANPAGES := $(wildcard docs/man/*.[1-8])
 FLAGS := -c release -Xswiftc -use-ld=lld -Xswiftc -Xfrontend -Xswiftc -function-sections \
 	-Xlinker --gc-sections -Xlinker -L$(CURDIR)/.build/static-libs -Xlinker -z -Xlinker pack-relative-relocs
 RELEASE := $(SWIFT) build $(FLAGS) -Xlinker -s --static-swift-stdlib
-STATIC := $(SWIFT) build $(FLAGS) -Xswiftc -static-executable --scratch-path .build-static
+# A static program that has a run path as SwiftPM adds it dies before `main`: glibc looks at it before there is a thread.
+STATIC := $(SWIFT) build $(FLAGS) -Xswiftc -static-executable --disable-local-rpath --scratch-path .build-static
 # libmicrohttpd speaks TLS by GnuTLS, which the agent never asks for: packaging/no-gnutls.c stands in its place.
 AGENT := MARTLET_STATIC_AGENT=1 $(STATIC) --product martletd -Xlinker --start-lib \
 	-Xlinker $(CURDIR)/.build/static-libs/no-gnutls.o -Xlinker --end-lib
@@ -46,6 +47,7 @@ build: toolchain ## release binaries into build/bin
 	@$(RELEASE) --product martletctl
 	@install -m 755 -t build/bin $(addprefix .build-static/release/,martletd martlet martlet-ipam) .build/release/martletctl
 	@scripts/check-static build/bin/martletd build/bin/martlet build/bin/martlet-ipam
+	@build/bin/martletd --version
 
 # What the static programs need beside the system's libraries.
 static-libs:
