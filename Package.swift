@@ -86,7 +86,8 @@ let package = Package(
         edge("ControlAPI", ["NetTypes", "DispatchIO", "CMicroHTTPD", "CLinux"]),
         edge("AgentClient", ["ControlAPI", "CCurl", "COpenSSL"]),
         edge("PodAddresses", ["CNIPlugin", "AddressStore", "IPAM", "NetTypes"]),
-        edge("PodNetwork", ["PodAddresses", "CNIPlugin", "Netlink", "PodWiring", "CLinux"]),
+        edge("Nftables", ["CNIPlugin", "PodWiring", "NetTypes", "CLinux"]),
+        edge("PodNetwork", ["PodAddresses", "CNIPlugin", "Netlink", "Nftables", "PodWiring", "CLinux"]),
         edge(
             "NodeAgent",
             [
@@ -117,6 +118,7 @@ let package = Package(
         tests("AddressStoreTests", ["AddressStore", "IPAM", "NetTypes"]),
         tests("CNIPluginTests", ["CNIPlugin", "PodWiring", "NetTypes"]),
         tests("PodAddressesTests", ["PodAddresses", "CNIPlugin", "NetTypes"]),
+        tests("NftablesTests", ["Nftables", "CNIPlugin", "PodWiring", "NetTypes"]),
         tests("PodNetworkTests", ["PodNetwork", "CNIPlugin", "NetTypes", "TestKit"]),
         tests("NetlinkTests", ["Netlink", "FIB", "PodWiring", "NetTypes", "TestKit"]),
         .testTarget(
@@ -138,9 +140,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "CNIPlugin", "NeighborDiscovery",
-                "NetTypes",
-                "NodeAgent",
+                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "CNIPlugin", "IPAM", "NeighborDiscovery",
+                "NetTypes", "Nftables", "NodeAgent", "PodWiring",
             ],
             path: "Fuzz/Targets", swiftSettings: settings),
 

@@ -18,6 +18,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case discovery
     /// A CNI plugin's standard input, and the result of an earlier plugin in it.
     case cni
+    /// A whole call of a plugin: its environment and its standard input.
+    case plugin
     /// The agent's configuration.
     case configuration
 
@@ -30,6 +32,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .session: fuzzSession(bytes)
         case .discovery: fuzzDiscovery(bytes)
         case .cni: fuzzCNI(bytes)
+        case .plugin: fuzzPlugin(bytes)
         case .configuration: fuzzConfiguration(bytes)
         }
     }

@@ -24,7 +24,7 @@ struct FailureTests {
         let noIPAM = try node.call("ADD", node.config("1.1.0", ipam: "{}"), netns: netns)
         #expect(noIPAM.code == 7)
         let ports = node.config("1.1.0", more: #","runtimeConfig":{"portMappings":[{"HostPort":80}]}"#)
-        #expect(try node.call("ADD", ports, netns: netns).code == 2)
+        #expect(try node.call("ADD", ports, netns: netns).code == 7)
         let mtu = try node.call("ADD", node.config("1.1.0", more: #","mtu":-1"#), netns: netns)
         #expect(mtu.code == 7)
         try node.expectClean()

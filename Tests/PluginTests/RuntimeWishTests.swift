@@ -29,17 +29,14 @@ struct RuntimeWishTests {
         #expect(added.json?["interfaces"]?.array?.last?["mac"]?.string == "02:00:00:00:00:01", "\(added.message)")
     }
 
-    @Test(arguments: [
-        ("MAC=nonsense", "MAC of CNI_ARGS is no MAC address"),
-        ("MAC=01:00:5e:00:00:01", "MAC of CNI_ARGS is no unicast address"),
-    ])
-    func `a MAC that is none is refused and leaves nothing`(arguments: String, message: String) throws {
+    @Test(arguments: ["nonsense", "01:00:5e:00:00:01"])
+    func `a MAC that is none is refused and leaves nothing`(text: String) throws {
         let node = try PluginNode(podCIDRs: nil)
         let pod = try node.makePod()
         let config = node.config("1.0.0", ipam: ipam, more: #","mtu":1400"#)
-        let answer = try node.call("ADD", config, netns: PluginNode.path(pod), arguments: arguments)
+        let answer = try node.call("ADD", config, netns: PluginNode.path(pod), arguments: "MAC=\(text)")
         #expect(answer.code == 7)
-        #expect(answer.message.contains(message), "\(answer.message)")
+        #expect(answer.message.contains("MAC") && answer.message.contains(text), "\(answer.message)")
         try node.expectClean()
     }
 }

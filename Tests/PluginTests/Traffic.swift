@@ -31,11 +31,14 @@ func inNamespace<T: Sendable>(_ namespace: String, _ body: @escaping @Sendable (
 private final class Outcome<T>: @unchecked Sendable { var value: Result<T, any Error>? }
 
 /// Opens a TCP connection from `client` to an address of `server` and sends text both ways; returns the client's
-/// address as the server saw it. Fails within five seconds if nothing arrives.
-func exchangeTCP(client: String, server: String, address: String, port: UInt16) throws -> String {
+/// address as the server saw it. Fails within five seconds if nothing arrives. `through`: what the client connects to,
+/// where that is translated into the server's address and port.
+func exchangeTCP(
+    client: String, server: String, address: String, port: UInt16, through: (address: String, port: UInt16)? = nil
+) throws -> String {
     let listener = try inNamespace(server) { try bound(address, port) }
     defer { close(listener) }
-    let connection = try inNamespace(client) { try connected(address, port) }
+    let connection = try inNamespace(client) { try connected(through?.address ?? address, through?.port ?? port) }
     defer { close(connection) }
     var storage = sockaddr_storage()
     var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
@@ -103,7 +106,10 @@ private func open(_ address: String, _ port: UInt16, _ step: String, _ use: (Int
 
 private func bound(_ address: String, _ port: UInt16) throws -> Int32 {
     try open(address, port, "bind") { descriptor, info in
-        bind(descriptor, info.pointee.ai_addr, info.pointee.ai_addrlen) == 0 ? listen(descriptor, 4) : -1
+        // What an earlier exchange left waiting holds the port otherwise.
+        var one: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+        return bind(descriptor, info.pointee.ai_addr, info.pointee.ai_addrlen) == 0 ? listen(descriptor, 4) : -1
     }
 }
 

@@ -18,13 +18,18 @@ struct VethPlanTests {
     }
 
     @Test func `the host end is up before anything that needs it, and silent before that`() throws {
-        let steps = try dualStack().hostSteps
+        let plan = try dualStack()
+        let steps = plan.hostSteps
         let up = try #require(steps.firstIndex(of: .up))
         #expect(steps[..<up].contains(.noAutomaticIPv6))
-        #expect(steps[..<up].contains(.forwardIPv4))
+        #expect(steps[..<up].contains(.settingsIPv4(plan.hostSettings.filter { !$0.setting.isIPv6 })))
         #expect(steps[up...].contains(.linkLocal(try address("fe80::ecee:eeff:feee:eeee"))))
         let mac = identity.podMAC
-        #expect(steps.suffix(2) == [.neighbour(try address("10.0.0.2"), mac), .neighbour(try address("fd00::2"), mac)])
+        #expect(
+            steps.suffix(3) == [
+                .neighbour(try address("10.0.0.2"), mac), .neighbour(try address("fd00::2"), mac),
+                .answerFor(PodLink.gateway),
+            ])
     }
 
     @Test func `the pod reaches everything over the link-local gateways of the host end`() throws {
@@ -43,7 +48,9 @@ struct VethPlanTests {
         #expect(!v4.hostSteps.contains(.linkLocal(PodLink.gatewayV6)))
         #expect(v4.podRoutes.count == 1)
         let v6 = VethPlan(identity: identity, mtu: 1500, addresses: [try address("fd00::2")])
-        #expect(!v6.hostSteps.contains(.forwardIPv4))
+        #expect(v6.hostSettings.contains(LinkSettingValue(.forwardingIPv4, 0)))
+        #expect(!v6.hostSteps.contains(.answerFor(PodLink.gateway)))
+        #expect(v4.hostSettings.contains(LinkSettingValue(.disableIPv6, 1)))
         #expect(!v6.podSteps.contains(.neighbour(PodLink.gateway, PodLink.hostMAC)))
         #expect(v6.podRoutes.map(\.destination.description) == ["::/0"])
     }
@@ -69,12 +76,18 @@ struct VethPlanTests {
     @Test func `a link as ADD left it has no difference, and each change is named`() throws {
         let plan = try dualStack()
         var host = WiringFacts(isUp: true, mac: PodLink.hostMAC, mtu: 1400, alias: identity.alias)
-        host.routes = Set(plan.hostRoutes.map { RouteFact(destination: $0.destination, gateway: nil) })
-        for address in plan.addresses { host.neighbours[address] = plan.podMAC }
+        host.routes = plan.hostRoutes.map { RouteFact(destination: $0.destination, gateway: nil) }
+        host.neighbours = plan.addresses.map { NeighbourFact(address: $0, mac: plan.podMAC) }
+        host.addresses = [PodLink.gatewayV6]
+        host.settings = plan.hostSettings
+        (host.index, host.peerIndex) = (7, 2)
         var pod = WiringFacts(isUp: true, mac: plan.podMAC, mtu: 1400)
-        pod.addresses = Set(plan.addresses)
-        pod.routes = Set(plan.podRoutes.map { RouteFact(destination: $0.destination, gateway: $0.gateway) })
-        pod.neighbours = [PodLink.gateway: PodLink.hostMAC, PodLink.gatewayV6: PodLink.hostMAC]
+        pod.addresses = plan.addresses
+        pod.routes = plan.podRoutes.map { RouteFact(destination: $0.destination, gateway: $0.gateway) }
+        pod.neighbours = [PodLink.gateway, PodLink.gatewayV6].map {
+            NeighbourFact(address: $0, mac: PodLink.hostMAC)
+        }
+        pod.index = 2
         #expect(plan.firstDifference(host: host, pod: pod) == nil)
 
         #expect(plan.firstDifference(host: nil, pod: pod)?.contains("does not exist") == true)
@@ -91,11 +104,17 @@ struct VethPlanTests {
         #expect(difference({ $0.alias = "martlet x eth0 martlet" }, { _ in })?.contains("belongs to") == true)
         #expect(difference({ $0.mac = identity.podMAC }, { _ in })?.contains("MAC") == true)
         #expect(difference({ $0.routes = [] }, { _ in })?.contains("no route 10.0.0.2/32") == true)
-        #expect(difference({ $0.neighbours = [:] }, { _ in })?.contains("no permanent neighbour") == true)
+        #expect(difference({ $0.neighbours = [] }, { _ in })?.contains("no permanent neighbour") == true)
+        #expect(difference({ $0.mtu = 9000 }, { _ in })?.contains("MTU 9000 instead of 1400") == true)
+        #expect(difference({ $0.addresses = [] }, { _ in })?.contains("no address fe80::ecee") == true)
+        #expect(difference({ $0.peerIndex = 3 }, { _ in })?.contains("not the other end") == true)
+        #expect(
+            difference({ $0.settings = [LinkSettingValue(.sourceCheck, 0)] }, { _ in })
+                == "net.ipv4.conf.\(plan.hostName).rp_filter is 0 instead of 1")
         #expect(difference({ _ in }, { $0.mtu = 9000 })?.contains("MTU 9000 instead of 1400") == true)
         #expect(difference({ _ in }, { $0.addresses = [] })?.contains("no address 10.0.0.2") == true)
         #expect(difference({ _ in }, { $0.routes = [] })?.contains("no route 0.0.0.0/0 via 169.254.1.1") == true)
-        #expect(difference({ _ in }, { $0.neighbours = [:] })?.contains("169.254.1.1") == true)
+        #expect(difference({ _ in }, { $0.neighbours = [] })?.contains("169.254.1.1") == true)
     }
 }
 

@@ -35,6 +35,8 @@ int clinux_is_locked(int fd) {
     return lock.l_type != F_UNLCK;
 }
 
+const char *clinux_environment(size_t index) { return environ[index]; }
+
 void clinux_share_heap(void) { (void)mallopt(M_ARENA_MAX, 1); }
 
 void clinux_return_large_blocks(size_t octets) { (void)mallopt(M_MMAP_THRESHOLD, (int)octets); }

@@ -54,6 +54,18 @@ package enum IPAddress: Hashable, Sendable, BitwiseCopyable {
         }
     }
 
+    /// The same, for the octets that the plugin reads most: a generic function costs a process its first look at the
+    /// types in it, which is more than the reading.
+    package init?(bytes: ArraySlice<UInt8>) {
+        var value: UInt128 = 0
+        for byte in bytes { value = value << 8 | UInt128(byte) }
+        switch bytes.count {
+        case 4: self = .v4(IPv4Address(rawValue: UInt32(truncatingIfNeeded: value)))
+        case 16: self = .v6(IPv6Address(rawValue: value))
+        default: return nil
+        }
+    }
+
     package var isUnspecified: Bool { leftAligned == 0 }
 
     package var isLinkLocal: Bool {

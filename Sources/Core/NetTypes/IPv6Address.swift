@@ -78,7 +78,14 @@ extension IPv6Address: CustomStringConvertible {
                 start = nil
             }
         }
-        func text(_ part: ArraySlice<UInt16>) -> String { part.map { String($0, radix: 16) }.joined(separator: ":") }
+        func text(_ part: ArraySlice<UInt16>) -> String {
+            var text = ""
+            for group in part {
+                if !text.isEmpty { text += ":" }
+                text += String(group, radix: 16)
+            }
+            return text
+        }
         guard best.count > 1 else { return text(groups[...]) }
         return text(groups[..<best.lowerBound]) + "::" + text(groups[best.upperBound...])
     }

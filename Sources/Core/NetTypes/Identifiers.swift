@@ -72,7 +72,23 @@ package struct MACAddress: RawRepresentable, Hashable, Sendable, BitwiseCopyable
         rawValue = bytes.reduce(0) { $0 << 8 | UInt64($1) }
     }
 
-    package var bytes: [UInt8] { (0..<6).map { UInt8(truncatingIfNeeded: rawValue >> (40 - 8 * UInt64($0))) } }
+    /// The same, without a generic function's cost in a process that lives for a millisecond.
+    package init?(bytes: ArraySlice<UInt8>) {
+        guard bytes.count == 6 else { return nil }
+        var value: UInt64 = 0
+        for byte in bytes { value = value << 8 | UInt64(byte) }
+        rawValue = value
+    }
+
+    package var bytes: [UInt8] {
+        var result: [UInt8] = []
+        var shift: UInt64 = 48
+        while shift > 0 {
+            shift -= 8
+            result.append(UInt8(truncatingIfNeeded: rawValue >> shift))
+        }
+        return result
+    }
 
     /// The link-local address that the kernel makes of this MAC (modified EUI-64, RFC 4291 appendix A).
     package var linkLocal: IPv6Address {
@@ -84,6 +100,12 @@ package struct MACAddress: RawRepresentable, Hashable, Sendable, BitwiseCopyable
 
 extension MACAddress: CustomStringConvertible {
     package var description: String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: ":")
+        var text = ""
+        for byte in bytes {
+            if !text.isEmpty { text += ":" }
+            if byte < 16 { text += "0" }
+            text += String(byte, radix: 16)
+        }
+        return text
     }
 }

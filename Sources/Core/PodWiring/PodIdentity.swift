@@ -34,9 +34,10 @@ package struct PodIdentity: Hashable, Sendable {
     /// FNV-1a, 64 bits, over container id, a zero octet, and interface name.
     private var hash: UInt64 {
         var value: UInt64 = 0xcbf2_9ce4_8422_2325
-        for byte in [containerID.utf8, "\0".utf8, ifname.utf8].joined() {
-            value = (value ^ UInt64(byte)) &* 0x100_0000_01b3
-        }
+        func add(_ byte: UInt8) { value = (value ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        for byte in containerID.utf8 { add(byte) }
+        add(0)
+        for byte in ifname.utf8 { add(byte) }
         return value
     }
 }

@@ -40,8 +40,10 @@ package struct LinkRoute: Hashable, Sendable {
 /// One kernel operation on a link that exists. An edge turns each into one netlink message.
 package enum LinkStep: Hashable, Sendable {
     case alias(String)
-    /// IPv4 forwarding from this link, and proxy ARP for a pod that has lost its permanent neighbour.
-    case forwardIPv4
+    /// The link's IPv4 settings.
+    case settingsIPv4([LinkSettingValue])
+    /// A token bucket on what leaves the node's or pod's namespace by this end.
+    case limit(RateLimit)
     /// No link-local address by the kernel: its duplicate address detection would keep the link silent for a second.
     case noAutomaticIPv6
     case up
@@ -52,6 +54,8 @@ package enum LinkStep: Hashable, Sendable {
     case route(LinkRoute)
     /// A permanent neighbour.
     case neighbour(IPAddress, MACAddress)
+    /// ARP for this address, which is not the link's, is answered with the link's MAC.
+    case answerFor(IPAddress)
 }
 
 /// All that makes a pod reachable: a pair of links whose second end is born in the pod's namespace, and steps for
@@ -64,6 +68,9 @@ package struct VethPlan: Hashable, Sendable {
     package let addresses: [IPAddress]
     /// What the pod reaches through the host.
     package let podRoutes: [LinkRoute]
+    package var bandwidth = Bandwidth()
+    /// Ports of the node that lead to the pod.
+    package var hostPorts: [HostPort] = []
 
     /// - Parameter routes: destinations that IPAM asks for. A family of which it names none gets a default route. The
     /// gateway
@@ -74,21 +81,29 @@ package struct VethPlan: Hashable, Sendable {
         self.identity = identity
         self.podMAC = podMAC ?? identity.podMAC
         self.mtu = mtu
-        self.addresses = addresses.enumerated().filter { !addresses[..<$0.offset].contains($0.element) }.map(\.element)
-        podRoutes = AddressFamily.allCases.flatMap { family -> [LinkRoute] in
-            guard addresses.contains(where: { $0.family == family }) else { return [] }
-            let gateway = PodLink.gateway(family)
-            let asked = routes.filter { $0.destination.family == family }.map { route in
-                var ours = LinkRoute(
-                    destination: route.destination, gateway: gateway, protocolID: PodLink.routeProtocol)
-                (ours.mtu, ours.advertisedMSS) = (route.mtu, route.advertisedMSS)
-                (ours.priority, ours.table) = (route.priority, route.table)
-                return ours
-            }
-            let all = Prefix(bits: 0, length: 0, family: family)
-            return asked.isEmpty
-                ? [LinkRoute(destination: all, gateway: gateway, protocolID: PodLink.routeProtocol)] : asked
+        var distinct: [IPAddress] = []
+        for address in addresses where !distinct.contains(address) { distinct.append(address) }
+        self.addresses = distinct
+        podRoutes =
+            Self.podRoutes(.ipv4, of: addresses, asked: routes) + Self.podRoutes(.ipv6, of: addresses, asked: routes)
+    }
+
+    private static func podRoutes(
+        _ family: AddressFamily, of addresses: [IPAddress], asked: [LinkRoute]
+    ) -> [LinkRoute] {
+        guard addresses.contains(where: { $0.family == family }) else { return [] }
+        let gateway = PodLink.gateway(family)
+        var result: [LinkRoute] = []
+        for route in asked where route.destination.family == family {
+            var ours = LinkRoute(
+                destination: route.destination, gateway: gateway, protocolID: PodLink.routeProtocol)
+            (ours.mtu, ours.advertisedMSS) = (route.mtu, route.advertisedMSS)
+            (ours.priority, ours.table) = (route.priority, route.table)
+            result.append(ours)
         }
+        guard result.isEmpty else { return result }
+        let all = Prefix(bits: 0, length: 0, family: family)
+        return [LinkRoute(destination: all, gateway: gateway, protocolID: PodLink.routeProtocol)]
     }
 
     package var hostName: String { identity.hostName }
@@ -102,24 +117,32 @@ package struct VethPlan: Hashable, Sendable {
 
     /// Steps for the end in the node's namespace, in order.
     package var hostSteps: [LinkStep] {
-        var steps: [LinkStep] = [.alias(identity.alias), .noAutomaticIPv6]
-        if has(.ipv4) { steps.append(.forwardIPv4) }
+        var steps: [LinkStep] = [.alias(identity.alias)]
+        if has(.ipv6) { steps.append(.noAutomaticIPv6) }
+        steps.append(.settingsIPv4(settingsIPv4))
+        if let limit = bandwidth.ingress { steps.append(.limit(limit.fitting(mtu: mtu))) }
         steps.append(.up)
         if has(.ipv6) { steps.append(.linkLocal(PodLink.gatewayV6)) }
         steps += hostRoutes.map(LinkStep.route)
-        return steps + addresses.map { .neighbour($0, podMAC) }
+        steps += addresses.map { .neighbour($0, podMAC) }
+        // The pod never asks: it has a permanent neighbour. A guest of it (a virtual machine on its interface) would.
+        if has(.ipv4) { steps.append(.answerFor(PodLink.gateway)) }
+        return steps
     }
 
     /// Steps for the end in the pod's namespace, in order.
     package var podSteps: [LinkStep] {
-        var steps: [LinkStep] = has(.ipv6) ? [.up] : [.noAutomaticIPv6, .up]
+        var steps: [LinkStep] = has(.ipv6) ? [] : [.noAutomaticIPv6]
+        if let limit = bandwidth.egress { steps.append(.limit(limit.fitting(mtu: mtu))) }
+        steps.append(.up)
         steps += addresses.map(LinkStep.address)
         if has(.ipv4) {
             steps.append(
                 .route(LinkRoute(destination: Prefix(host: PodLink.gateway), protocolID: PodLink.routeProtocol)))
         }
         // Neighbours before the routes over them, so that no packet ever waits for a resolution.
-        steps += AddressFamily.allCases.filter(has).map { .neighbour(PodLink.gateway($0), PodLink.hostMAC) }
+        if has(.ipv4) { steps.append(.neighbour(PodLink.gateway(.ipv4), PodLink.hostMAC)) }
+        if has(.ipv6) { steps.append(.neighbour(PodLink.gateway(.ipv6), PodLink.hostMAC)) }
         return steps + podRoutes.map(LinkStep.route)
     }
 }

@@ -106,7 +106,12 @@ extension AttachmentResult {
         if !links.isEmpty { result.set("interfaces", .array(links)) }
         result.set("ips", .array(ips))
         if !allRoutes.isEmpty { result.set("routes", .array(allRoutes)) }
-        if let dns { result.set("dns", dns) } else if previous == nil { result.set("dns", .object([])) }
+        // Having nothing to say is no reason to take away what an earlier plugin said.
+        if let dns, dns != .object([]) {
+            result.set("dns", dns)
+        } else if previous?["dns"] == nil {
+            result.set("dns", .object([]))
+        }
         return result
     }
 

@@ -1,21 +1,26 @@
 import Glibc
 
 /// What a child process left behind.
-struct FinishedProcess: Sendable {
+package struct FinishedProcess: Sendable {
     let waitStatus: CInt
-    let output: [UInt8]
+    /// What it wrote.
+    package let output: [UInt8]
 
-    var succeeded: Bool { waitStatus == 0 }
+    package var succeeded: Bool { waitStatus == 0 }
 
     /// The wait status in words.
-    var end: String {
+    package var end: String {
         let signal = waitStatus & 0x7f
         return signal == 0 ? "status \(waitStatus >> 8 & 0xff)" : "signal \(signal)"
     }
 }
 
-/// Runs a program without arguments, feeds it `input`, and collects its standard output; errors go where ours go.
-func runProcess(_ path: String, environment: Variables, input: [UInt8]) throws(SystemError) -> FinishedProcess {
+/// Runs a program, feeds it `input`, and collects its standard output; its errors go where ours go, or with
+/// `joinsErrors` into the output. One that is silent for `patience` milliseconds is killed; negative: never.
+package func runProcess(
+    _ path: String, arguments: [String] = [], environment: Variables, input: [UInt8], joinsErrors: Bool = false,
+    patience: CInt = -1
+) throws(SystemError) -> FinishedProcess {
     let (stdinRead, stdinWrite) = try makePipe()
     let (stdoutRead, stdoutWrite): (CInt, CInt)
     do { (stdoutRead, stdoutWrite) = try makePipe() } catch {
@@ -24,7 +29,9 @@ func runProcess(_ path: String, environment: Variables, input: [UInt8]) throws(S
         throw error
     }
     let spawned = Result { () throws(SystemError) in
-        try spawn(path, environment: environment, stdin: stdinRead, stdout: stdoutWrite)
+        try spawn(
+            [path] + arguments, environment: environment, stdin: stdinRead, stdout: stdoutWrite,
+            stderr: joinsErrors ? stdoutWrite : nil)
     }
     close(stdinRead)
     close(stdoutWrite)
@@ -33,7 +40,7 @@ func runProcess(_ path: String, environment: Variables, input: [UInt8]) throws(S
         close(stdinWrite)
         return try FinishedProcess(waitStatus: spawned.get(), output: [])
     }
-    let output = exchange(input, to: stdinWrite, from: stdoutRead)
+    let output = exchange(input, to: stdinWrite, from: stdoutRead, patience) { _ = kill(pid, SIGKILL) }
     var status: CInt = 0
     while waitpid(pid, &status, 0) < 0 {
         guard errno == EINTR else { throw SystemError("waitpid", errno) }
@@ -50,14 +57,16 @@ private func makePipe() throws(SystemError) -> (read: CInt, write: CInt) {
     return (read, write)
 }
 
-private func spawn(_ path: String, environment: Variables, stdin: CInt, stdout: CInt) throws(SystemError)
-    -> pid_t
-{
+private func spawn(
+    _ command: [String], environment: Variables, stdin: CInt, stdout: CInt, stderr: CInt?
+) throws(SystemError) -> pid_t {
+    let path = command.first ?? ""
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_adddup2(&actions, stdin, 0)
     posix_spawn_file_actions_adddup2(&actions, stdout, 1)
+    if let stderr { posix_spawn_file_actions_adddup2(&actions, stderr, 2) }
     // We ignore SIGPIPE; the child must not inherit that.
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
@@ -68,7 +77,7 @@ private func spawn(_ path: String, environment: Variables, stdin: CInt, stdout: 
     posix_spawnattr_setsigdefault(&attributes, &defaults)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF))
     var variables = environment.assignments.map { strdup($0) } + [nil]
-    var arguments = [strdup(path), nil]
+    var arguments = command.map { strdup($0) } + [nil]
     defer { for text in variables + arguments { free(text) } }
     var pid: pid_t = 0
     let code = posix_spawn(&pid, path, &actions, &attributes, &arguments, &variables)
@@ -77,7 +86,9 @@ private func spawn(_ path: String, environment: Variables, stdin: CInt, stdout: 
 }
 
 /// Writes and reads at the same time, so that neither side waits for the other with a full pipe; closes `sink`.
-private func exchange(_ input: [UInt8], to sink: CInt, from source: CInt) -> [UInt8] {
+private func exchange(
+    _ input: [UInt8], to sink: CInt, from source: CInt, _ patience: CInt, _ giveUp: () -> Void
+) -> [UInt8] {
     _ = fcntl(sink, F_SETFL, O_NONBLOCK)
     var (rest, output) = (input[...], [UInt8]())
     var buffer = [UInt8](repeating: 0, count: 4096)
@@ -94,7 +105,12 @@ private func exchange(_ input: [UInt8], to sink: CInt, from source: CInt) -> [UI
             pollfd(fd: source, events: Int16(POLLIN), revents: 0),
             pollfd(fd: isOpen ? sink : -1, events: Int16(POLLOUT), revents: 0),
         ]
-        if poll(&watched, nfds_t(watched.count), -1) < 0, errno != EINTR { return output }
+        let events = poll(&watched, nfds_t(watched.count), patience)
+        if events < 0, errno != EINTR { return output }
+        if events == 0 {
+            giveUp()
+            return output
+        }
         if isOpen, watched.last?.revents != 0 {
             let wrote = rest.withUnsafeBytes { write(sink, $0.baseAddress, $0.count) }
             if wrote >= 0 { rest = rest.dropFirst(wrote) } else if errno != EAGAIN, errno != EINTR { finishWriting() }

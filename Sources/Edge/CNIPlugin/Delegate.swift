@@ -72,7 +72,7 @@ package struct Delegate: Sendable {
     }
 
     private func call(_ command: Command, _ config: JSONValue) throws(PluginError) -> JSONValue? {
-        var environment = PluginProcess.environment { !$0.starts(with: "CNI_".utf8) }
+        var environment = PluginProcess.environment(ofCNI: false)
         environment.merge(request.environment)
         environment["CNI_COMMAND"] = command.rawValue
         let finished: FinishedProcess

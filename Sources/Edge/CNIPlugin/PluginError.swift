@@ -30,6 +30,10 @@ package struct PluginErrorCode: RawRepresentable, Hashable, Sendable {
     package static let checkFailed = Self(rawValue: 104)
     /// A delegated plugin answered with something that is neither a result nor an error.
     package static let delegateFailed = Self(rawValue: 105)
+    /// Another pod on this node has the host port.
+    package static let hostPortInUse = Self(rawValue: 106)
+    /// nftables refused the host ports.
+    package static let hostPorts = Self(rawValue: 107)
 }
 
 /// What a plugin prints when it fails. Runtimes show both texts to the user verbatim.

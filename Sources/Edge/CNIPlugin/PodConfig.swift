@@ -15,10 +15,11 @@ package enum DeletionMode: String {
 package struct PodConfig {
     /// Whose link it is.
     package let identity: PodIdentity
-    /// A MAC that the runtime wants for the pod: capability `mac`, or `MAC` of CNI_ARGS, which is podman's way.
+    /// A MAC that somebody wants for the pod.
     package let mac: MACAddress?
-    private let wishedMAC: (source: String, value: JSONValue)?
-    private let config: NetworkConfig
+    let config: NetworkConfig
+    /// Who wants it, and as it was written.
+    private let wishedMAC: (source: String, text: String)?
 
     /// Reads; `validate` judges.
     package init(_ request: Request) {
@@ -26,9 +27,8 @@ package struct PodConfig {
         identity = PodIdentity(
             containerID: request.containerID, ifname: request.ifname, network: request.config.name,
             namespace: request.arguments["K8S_POD_NAMESPACE"], pod: request.arguments["K8S_POD_NAME"])
-        let capability = request.config.runtimeConfig?["mac"].map { (source: "runtimeConfig.mac", value: $0) }
-        wishedMAC = capability ?? request.arguments["MAC"].map { ("MAC of CNI_ARGS", .string($0)) }
-        mac = wishedMAC?.value.string.flatMap { MACAddress($0) }
+        wishedMAC = Self.wishedMAC(request)
+        mac = wishedMAC.flatMap { MACAddress($0.text) }
     }
 
     /// Refuses what ADD would otherwise silently not do.
@@ -37,19 +37,13 @@ package struct PodConfig {
             throw PluginError(
                 .invalidConfig, "delete must be \"sync\", \"deferred\" or \"auto\"", details: mode.description)
         }
-        for key in ["portMappings", "bandwidth"] {
-            guard let value = config.runtimeConfig?[key], value != .array([]), value != .object([]) else { continue }
-            throw PluginError(.unsupportedField, "unsupported field: runtimeConfig.\(key) = \(value)")
-        }
-        if let wishedMAC {
-            let (source, text) = (wishedMAC.source, wishedMAC.value.description)
-            guard let mac else {
-                throw PluginError(.invalidConfig, "\(source) is no MAC address", details: text)
-            }
+        if let (source, text) = wishedMAC {
+            guard let mac else { throw PluginError(.invalidConfig, "\(source) is no MAC address", details: text) }
             guard mac.rawValue != 0, mac.bytes.first.map({ $0 & 1 == 0 }) ?? false else {
-                throw PluginError(.invalidConfig, "\(source) is no unicast address", details: mac.description)
+                throw PluginError(.invalidConfig, "\(source) is no unicast address", details: text)
             }
         }
+        _ = (try portMappings(), try bandwidth())
         guard let mtu = config.tree["mtu"] else { return }
         guard let value = mtu.int, value == 0 || (68...65_535).contains(value) else {
             throw PluginError(.invalidConfig, "mtu must be 0 (the uplink's) or 68 to 65535", details: mtu.description)

@@ -5,11 +5,17 @@ import PodWiring
 // result of ADD, and CHECK makes the plan again out of that result.
 
 extension VethPlan {
-    /// The plan for what IPAM gave.
-    package init(_ config: PodConfig, mtu: UInt32, ipam: AttachmentResult) {
+    /// The plan for what IPAM gave; code 7 for capabilities that make no sense.
+    package init(_ config: PodConfig, mtu: UInt32, ipam: AttachmentResult) throws(PluginError) {
         self.init(
             identity: config.identity, podMAC: config.mac, mtu: mtu, addresses: ipam.addresses.map(\.address),
             routes: ipam.routes.map(LinkRoute.init))
+        try add(config)
+    }
+
+    private mutating func add(_ config: PodConfig) throws(PluginError) {
+        bandwidth = try config.bandwidth()
+        hostPorts = HostPort.translations(try config.portMappings(), of: addresses)
     }
 
     /// The plan that the previous result tells of. Other plugins of the chain may have added interfaces, addresses and
@@ -43,6 +49,7 @@ extension VethPlan {
         let routes = result.routes.filter { $0.gateway == PodLink.gateway($0.destination.family) }
         self.init(
             identity: config.identity, podMAC: mac, mtu: mtu, addresses: addresses, routes: routes.map(LinkRoute.init))
+        try add(config)
     }
 
     /// The result of ADD: the host end first, then the pod's.

@@ -8,7 +8,15 @@ package enum SpecVersion: String, CaseIterable, Comparable, Sendable {
 
     package static let newest = Self.v110
 
-    private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+    private var rank: Int {
+        switch self {
+        case .v030: 0
+        case .v031: 1
+        case .v040: 2
+        case .v100: 3
+        case .v110: 4
+        }
+    }
 
     package static func < (a: Self, b: Self) -> Bool { a.rank < b.rank }
 

@@ -39,11 +39,8 @@ package struct Variables: Hashable, Sendable, ExpressibleByDictionaryLiteral {
 }
 
 extension Variables {
-    /// Reads `NAME=VALUE` texts between separators; what is no assignment is skipped, and so is a name that `isWanted`
-    /// refuses by its octets.
-    package init(
-        _ bytes: [UInt8], separator: UInt8, isWanted: (ArraySlice<UInt8>) -> Bool = { _ in true }
-    ) {
+    /// Reads `NAME=VALUE` texts between separators; what is no assignment is skipped.
+    package init(_ bytes: [UInt8], separator: UInt8) {
         var start = 0
         while start < bytes.count {
             var end = start
@@ -52,7 +49,7 @@ extension Variables {
                 if equals == nil, bytes[end] == UInt8(ascii: "=") { equals = end }
                 end += 1
             }
-            if let equals, isWanted(bytes[start..<equals]) {
+            if let equals {
                 self[String(decoding: bytes[start..<equals], as: UTF8.self)] = String(
                     decoding: bytes[(equals + 1)..<end], as: UTF8.self)
             }

@@ -61,9 +61,9 @@ struct ReplyAttributes {
         self[type].map { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 
-    func address(_ type: some BinaryInteger) -> IPAddress? { self[type].flatMap { IPAddress(bytes: Array($0)) } }
+    func address(_ type: some BinaryInteger) -> IPAddress? { self[type].flatMap { IPAddress(bytes: $0) } }
 
-    func mac(_ type: some BinaryInteger) -> MACAddress? { self[type].flatMap { MACAddress(bytes: Array($0)) } }
+    func mac(_ type: some BinaryInteger) -> MACAddress? { self[type].flatMap { MACAddress(bytes: $0) } }
 }
 
 extension ArraySlice<UInt8> {

@@ -29,13 +29,16 @@ package final class LibnlSocket {
     /// Not zeroed: what is not touched costs no page fault.
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 16)
 
-    package init() throws(LibnlError) {
+    package convenience init() throws(LibnlError) { try self.init(family: NETLINK_ROUTE) }
+
+    /// A socket of another netlink family: NETLINK_NETFILTER.
+    init(family: Int32) throws(LibnlError) {
         guard let socket = nl_socket_alloc() else { throw LibnlError("allocate a netlink socket", code: ENOMEM) }
-        let code = nl_connect(socket, NETLINK_ROUTE)
+        let code = nl_connect(socket, family)
         guard code == 0 else {
             let error = errno
             nl_socket_free(socket)
-            throw LibnlError("connect to rtnetlink", code: error == 0 ? EIO : error)
+            throw LibnlError("connect to netlink", code: error == 0 ? EIO : error)
         }
         self.socket = socket
         // The kernel's own words in errors, and no echo of our request in front of them.

@@ -68,12 +68,18 @@ extension LibnlSocket {
     static func getLink(_ index: Int32) -> LibnlMessage {
         var header = ifinfomsg()
         header.ifi_index = index
-        return LibnlMessage("get link \(index)", type: Int(RTM_GETLINK), header: header)
+        let message = LibnlMessage("get link \(index)", type: Int(RTM_GETLINK), header: header)
+        message.put(IFLA_EXT_MASK, withoutStatistics)
+        return message
     }
+
+    /// RTEXT_FILTER_SKIP_STATS: the counters, which nobody reads here, are most of an answer.
+    private static let withoutStatistics: UInt32 = 8
 
     static func getLink(named name: String) -> LibnlMessage {
         let message = LibnlMessage("get link \(name)", type: Int(RTM_GETLINK), header: ifinfomsg())
         message.put(IFLA_IFNAME, name)
+        message.put(IFLA_EXT_MASK, withoutStatistics)
         return message
     }
 

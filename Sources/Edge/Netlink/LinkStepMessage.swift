@@ -11,7 +11,8 @@ extension LinkStep {
             let message = Self.setLink(index, "set alias of \(name)")
             message.put(IFLA_IFALIAS, text)
             return message
-        case .forwardIPv4: return Self.forwardIPv4(index, name)
+        case .settingsIPv4(let values): return Self.settings(values, index, name)
+        case .limit(let limit): return limit.message(index: index, name: name)
         case .noAutomaticIPv6:
             let message = Self.setLink(index, "set address generation of \(name)")
             message.nest(IFLA_AF_SPEC) {
@@ -24,18 +25,26 @@ extension LinkStep {
         case .address(let address): return Self.address(address, length: address.family.bitWidth, index, name)
         case .linkLocal(let address): return Self.address(address, length: 64, index, name)
         case .route(let route): return route.message(index: index, name: name)
-        case .neighbour(let address, let mac):
-            var header = ndmsg()
-            header.ndm_family = address.family.socketFamily
-            header.ndm_ifindex = index
-            header.ndm_state = UInt16(NUD_PERMANENT)
-            let message = LibnlMessage(
-                "add neighbour \(address) dev \(name)", type: Int(RTM_NEWNEIGH), flags: NLM_F_CREATE | NLM_F_REPLACE,
-                header: header)
-            message.put(NDA_DST, address)
-            message.put(NDA_LLADDR, mac.bytes)
-            return message
+        case .neighbour(let address, let mac): return Self.neighbour(address, mac, index, name)
+        case .answerFor(let address): return Self.neighbour(address, nil, index, name)
         }
+    }
+
+    /// A permanent neighbour; without a MAC one that the link itself stands for.
+    private static func neighbour(_ address: IPAddress, _ mac: MACAddress?, _ index: Int32, _ name: String)
+        -> LibnlMessage
+    {
+        var header = ndmsg()
+        header.ndm_family = address.family.socketFamily
+        header.ndm_ifindex = index
+        header.ndm_state = UInt16(NUD_PERMANENT)
+        header.ndm_flags = mac == nil ? UInt8(NTF_PROXY) : 0
+        let message = LibnlMessage(
+            "add neighbour \(address) dev \(name)", type: Int(RTM_NEWNEIGH), flags: NLM_F_CREATE | NLM_F_REPLACE,
+            header: header)
+        message.put(NDA_DST, address)
+        if let mac { message.put(NDA_LLADDR, mac.bytes) }
+        return message
     }
 
     static func setLink(_ index: Int32, _ operation: String, up: Bool = false) -> LibnlMessage {
@@ -48,14 +57,13 @@ extension LinkStep {
         return LibnlMessage(operation, type: Int(RTM_SETLINK), header: header)
     }
 
-    private static func forwardIPv4(_ index: Int32, _ name: String) -> LibnlMessage {
-        let message = setLink(index, "set forwarding of \(name)")
+    private static func settings(_ values: [LinkSettingValue], _ index: Int32, _ name: String) -> LibnlMessage {
+        let message = setLink(index, "set forwarding and source check of \(name)")
         message.nest(IFLA_AF_SPEC) {
             message.nest(AF_INET) {
-                message.nest(IFLA_INET_CONF) {
-                    // IPV4_DEVCONF_FORWARDING and IPV4_DEVCONF_PROXY_ARP of linux/ip.h.
-                    message.put(1, UInt32(1))
-                    message.put(3, UInt32(1))
+                // IFLA_INET_CONF.
+                message.nest(1) {
+                    for entry in values { message.put(entry.setting.number, UInt32(bitPattern: entry.value)) }
                 }
             }
         }

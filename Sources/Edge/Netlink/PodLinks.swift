@@ -52,6 +52,12 @@ package struct PodLinks {
         if let failure { throw failure }
     }
 
+    /// Whose link a host end is, if there is one in service.
+    package func identity(of hostName: String) -> PodIdentity? {
+        guard let link = try? host.link(named: hostName), !link.isSetAside else { return nil }
+        return link.alias.flatMap { PodIdentity(alias: $0) }
+    }
+
     /// The uplink's MTU, or Ethernet's when there is none.
     package func uplinkMTU() throws(LibnlError) -> UInt32 { min(try host.uplinkMTU() ?? 1500, 65_535) }
 

@@ -49,14 +49,10 @@ package struct PodWirer {
 
     /// Makes and sets up both ends. When it throws, the caller removes the host end, with which everything goes.
     package func connect(_ plan: VethPlan) throws(WiringProblem) {
-        let link = try create(plan)
+        let (link, settings) = try create(plan)
         do throws(LibnlError) {
             // Before the link is up: a pod must never teach its node a default route.
-            try PodSysctl.setIPv6("accept_ra", of: plan.hostName, to: "0")
-            if plan.has(.ipv6) {
-                try PodSysctl.setIPv6("disable_ipv6", of: plan.hostName, to: "0")
-                try PodSysctl.setIPv6("forwarding", of: plan.hostName, to: "1")
-            }
+            try settings.change(plan.hostName, to: plan.settingsIPv6)
             let steps = plan.hostSteps.map { $0.message(index: link.index, name: link.name) }
             let replies = try host.perform(steps + [LibnlSocket.getLink(link.index)])
             try assureMAC(replies.lazy.compactMap { LinkInfo($0) }.first ?? link)
@@ -64,7 +60,7 @@ package struct PodWirer {
             guard let peer = link.peerIndex else { throw LibnlError("find the peer of \(link.name)", code: ENODEV) }
             if plan.has(.ipv6) {
                 try namespace.inside { () throws(LibnlError) in
-                    try PodSysctl.setIPv6("disable_ipv6", of: ifname, to: "0")
+                    try PodSysctl.setIPv6("disable_ipv6", of: ifname, to: 0)
                 }
             }
             try pod.perform(plan.podSteps.map { $0.message(index: peer, name: ifname) })
@@ -76,7 +72,7 @@ package struct PodWirer {
     /// One batch asks how the node routes the addresses now, makes both ends, the pod's in its namespace under its
     /// final name, and reads back what came of it. Questions in front of it would cost a round trip each, for what
     /// hardly ever happens.
-    private func create(_ plan: VethPlan, again: Bool = false) throws(WiringProblem) -> LinkInfo {
+    private func create(_ plan: VethPlan, again: Bool = false) throws(WiringProblem) -> (LinkInfo, LinkSettings) {
         let outcomes: [LibnlSocket.Outcome]
         do throws(LibnlError) {
             let questions = plan.addresses.map { LibnlSocket.getRoute(to: $0, match: true) }
@@ -94,8 +90,10 @@ package struct PodWirer {
         }
         if let error = made.error ?? read.error { throw .kernel(error) }
         for (address, outcome) in zip(plan.addresses, outcomes) { try refuseTaken(address, outcome) }
-        guard let link else { throw .kernel(LibnlError("read back veth \(plan.hostName)", code: ENODEV)) }
-        return link
+        guard let link, let reply = read.replies.first else {
+            throw .kernel(LibnlError("read back veth \(plan.hostName)", code: ENODEV))
+        }
+        return (link, LinkSettings(reply))
     }
 
     /// A host end of our name was left by a killed ADD or by a deferred DEL (its pod's end is in another namespace).

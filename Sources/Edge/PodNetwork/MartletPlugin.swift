@@ -24,7 +24,13 @@ package struct MartletPlugin: Plugin {
         let addresses = try ipam.allocate()
         let mtu: UInt32
         if let known = config.mtu { mtu = known } else { mtu = try uplinkMTU(wirer.links) }
-        let plan = VethPlan(config, mtu: mtu, ipam: addresses)
+        let plan = try VethPlan(config, mtu: mtu, ipam: addresses)
+        let ports = PodPorts(config)
+        assureSourceGuard(plan)
+        // Before the link: their table keeps the pod from the loopback that the link's settings would open to it.
+        let areNamed = !plan.hostPorts.isEmpty
+        rollback.add { undo("close the host ports") { () throws(PluginError) in try ports.close(areNamed: areNamed) } }
+        try ports.open(plan, wirer.links)
         // `connect` refuses before it makes anything: if a link of this name exists, it made it.
         rollback.add { undo("remove the link") { () throws(PluginError) in try removeLink(plan.identity) } }
         try wiring { () throws(WiringProblem) in try wirer.connect(plan) }
@@ -44,6 +50,8 @@ package struct MartletPlugin: Plugin {
             try links.firstDifference(plan, netns: request.netns ?? "")
         }
         if let difference { throw PluginError(.checkFailed, difference) }
+        let portDifference = try PodPorts(PodConfig(request)).firstDifference(plan)
+        if let portDifference { throw PluginError(.checkFailed, portDifference) }
         try PodIPAM.ifNamed(request)?.check()
     }
 
@@ -57,10 +65,14 @@ package struct MartletPlugin: Plugin {
         let config = PodConfig(request)
         let deferred = Self.isDeferred(config)
         do { _ = try removeLink(config.identity, deferred: deferred) } catch { failure = error }
+        let ports = PodPorts(config)
+        do { try ports.close(areNamed: config.namesPorts) } catch { failure = failure ?? error }
         let ipam = try PodIPAM.ifNamed(request)
         try ipam?.release()
         if let failure { throw failure }
-        if try removeLink(config.identity, deferred: deferred) == .removed { try ipam?.release() }
+        let isRemoved = try removeLink(config.identity, deferred: deferred) == .removed
+        try ports.close(areNamed: false)
+        if isRemoved { try ipam?.release() }
     }
 
     /// Ready when IPAM is: without the agent's file or with a full pool it is not.
@@ -81,6 +93,7 @@ package struct MartletPlugin: Plugin {
                 }
             }
         } catch { failure = error }
+        do { try PodPorts.collect(request, valid: valid) } catch { failure = failure ?? error }
         do { try PodIPAM.ifNamed(request)?.collect() } catch { failure = failure ?? error }
         if let failure { throw failure }
     }

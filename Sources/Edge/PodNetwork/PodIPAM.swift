@@ -1,4 +1,5 @@
 import CNIPlugin
+import Glibc
 import PodAddresses
 
 /// Who gives a pod its addresses: our own IPAM within this process, or a plugin that is executed as the specification
@@ -53,10 +54,16 @@ package struct PodIPAM {
         }
     }
 
-    /// Takes the addresses back, any number of times.
+    /// Takes the addresses back, any number of times. A store that cannot be written keeps its record, for a later DEL
+    /// or GC: the pod must be able to go.
     package func release() throws(PluginError) {
         switch way {
-        case .within: try IPAMPlugin().del(request)
+        case .within:
+            do { try IPAMPlugin().del(request) } catch {
+                guard let directory = try? IPAMConfig(request).directory, access(directory, W_OK) != 0, errno == EROFS
+                else { throw error }
+                PluginProcess.log("the address stays taken: \(error)")
+            }
         case .executed(let delegate): try delegate.run(.del)
         }
     }

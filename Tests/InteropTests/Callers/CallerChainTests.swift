@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 extension Interop {
-    /// Other plugins of a list work on what ours made.
+    /// Host ports and bandwidth as real callers ask for them: by other plugins behind ours, and by ours alone.
     @Suite(.serialized)
     struct CallerChainTests {
         /// The plugins of Debian's containernetworking-plugins that stand behind a main plugin.
@@ -56,6 +56,40 @@ extension Interop {
                     try CallerScene.removeCompletely(pod)
                 }
                 #expect(try rates(rack) == [])
+                #expect(try machine.inventory().symmetricDifference(before) == [])
+            }
+        }
+
+        /// Bits a second of a stream to and from a pod.
+        private func expectLimits(
+            of pod: RuntimePod, _ rack: Rack, ingress: ClosedRange<Double>, egress: ClosedRange<Double>
+        ) throws {
+            let node = rack.nodes[0]
+            let into = try Stream.rate(from: node, to: pod.namespace, at: pod.address(.ipv4), octets: 5_000_000)
+            #expect(ingress.contains(into))
+            let own = try #require(IPAddress(rack.link(node: 0).nodeIPv6))
+            let out = try Stream.rate(from: pod.namespace, to: node, at: own, octets: 10_000_000)
+            #expect(egress.contains(out))
+        }
+
+        @Test func `the list that we ship does host ports and bandwidth with no other plugin`() throws {
+            try CallerScene.use { machine, rack in
+                _ = try CallerScene.ship(to: machine)
+                let before = try machine.inventory()
+                let (containerd, podman) = (try Containerd(on: machine), try Podman(on: machine))
+                var order = PodOrder("web")
+                order.ports = [8080: UInt64(EchoServer.port)]
+                order.annotations = [
+                    "kubernetes.io/ingress-bandwidth": "20M", "kubernetes.io/egress-bandwidth": "40M",
+                ]
+                let pod = try containerd.runPod(order)
+                let other = try podman.run("job", options: ["--publish", "8081:\(EchoServer.port)"])
+                #expect(try CallerScene.faults([pod, other], rack) == [])
+                try expectHostPort(8080, of: pod, rack)
+                try expectHostPort(8081, of: other, rack)
+                // A machine under load may be slower than a limit, never faster but for the burst.
+                try expectLimits(of: pod, rack, ingress: 1e6...23e6, egress: 1e6...46e6)
+                for pod in [pod, other] { try CallerScene.removeCompletely(pod) }
                 #expect(try machine.inventory().symmetricDifference(before) == [])
             }
         }

@@ -109,16 +109,8 @@ extension Interop {
                 #expect(try machine.inventory().symmetricDifference(before) == [])
 
                 // The list that we ship: newer libraries take the highest of its versions that they know.
-                let shipped = try JSONValue(
-                    parsing: String(contentsOfFile: "\(packageRoot)/manifests/10-martlet.conflist", encoding: .utf8))
+                let shipped = try CallerScene.ship(to: machine)
                 #expect(shipped["cniVersions"].array.contains("1.1.0"))
-                try machine.require("mkdir", "-p", "/run/martlet")
-                let state: JSONValue = [
-                    "schema": 1, "name": "node-a", "podCIDRs": ["10.244.1.0/24", "fd00:10:244:1::/64"], "mtu": 1500,
-                    "pid": 1,
-                ]
-                try machine.write("/run/martlet/node.json", state.text)
-                try machine.setNetwork(shipped)
                 var pods = [try containerd.runContainer("both"), try podman.run("both")]
                 try eventually("the CRI has read the list", last: { containerd.logTail }) {
                     pods.append(try containerd.runPod(PodOrder("both")))

@@ -23,6 +23,19 @@ enum CallerScene {
         return ["cniVersion": .string(version), "name": .string(name), "plugins": .array([own] + chained)]
     }
 
+    /// Installs the list that we ship, with what an agent would have written.
+    static func ship(to machine: Machine) throws -> JSONValue {
+        let shipped = try JSONValue(
+            parsing: String(contentsOfFile: "\(packageRoot)/manifests/10-martlet.conflist", encoding: .utf8))
+        let state: JSONValue = [
+            "schema": 1, "name": "node-a", "podCIDRs": ["10.244.1.0/24", "fd00:10:244:1::/64"], "mtu": 1500, "pid": 1,
+        ]
+        try machine.require("mkdir", "-p", "/run/martlet")
+        try machine.write("/run/martlet/node.json", state.text)
+        try machine.setNetwork(shipped)
+        return shipped
+    }
+
     /// A node without an agent as a machine, with a link to a router; gone afterwards.
     static func use(_ body: (Machine, Rack) throws -> Void) throws {
         try Rack.use(nodes: 1) { rack in

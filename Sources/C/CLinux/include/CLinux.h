@@ -3,6 +3,7 @@
 #pragma once
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -41,6 +42,10 @@ void clinux_trim_heap(void);
 /// Locks a whole file for its open file description, without waiting: until the last descriptor of it is closed, which
 /// the kernel does when the process ends in whatever way. 0, or -1 with errno (EAGAIN: somebody else has it).
 int clinux_lock(int fd);
+
+/// The environment's assignment number `index` (from 0), or NULL after the last: `environ` is a mutable global, which
+/// Swift does not let us read.
+const char *clinux_environment(size_t index);
 
 /// Whether another open file description has the lock of `clinux_lock`; takes nothing. 1, 0, or -1 with errno.
 int clinux_is_locked(int fd);
