@@ -14,15 +14,22 @@ SHELLSCRIPTS := $(wildcard scripts/* .ci/run Fuzz/*.sh)
 PYTHON := $(wildcard Benchmarks/*.py)
 MANPAGES := $(wildcard docs/man/*.[1-8])
 
-# The agent and the CLI carry the Swift library in them; the plugins are fully static, which starts three times as fast and
-# needs nothing of the host. The two ways of linking do not share a build directory. What an agent costs a node is mostly
-# pages of its own program: lld packs the relative relocations, drops more of what nobody calls, and takes the static
-# libstdc++ for the little that Swift's runtime uses of it.
-RELEASE := $(SWIFT) build -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --gc-sections -Xlinker -s \
-	-Xlinker -z -Xlinker pack-relative-relocs -Xswiftc -Xfrontend -Xswiftc -function-sections -Xlinker -L$(CURDIR)/.build/static-libs
-STATIC := $(SWIFT) build -c release --scratch-path .build-static -Xswiftc -static-executable -Xlinker --gc-sections -Xlinker -s
+# Agent and plugins are fully static: plugins start three times as fast and need nothing of the host, and an agent has no
+# pages of libraries of which it uses a tenth. Only martletctl, which carries libcurl and its thirty libraries, is linked to
+# those of the host. The two ways of linking do not share a build directory. What an agent costs a node is mostly pages of
+# its own program (docs/performance.md): lld drops more of what nobody calls, and puts together what an agent calls.
+FLAGS := -c release -Xswiftc -use-ld=lld -Xswiftc -Xfrontend -Xswiftc -function-sections \
+	-Xlinker --gc-sections -Xlinker -L$(CURDIR)/.build/static-libs -Xlinker -z -Xlinker pack-relative-relocs
+RELEASE := $(SWIFT) build $(FLAGS) -Xlinker -s --static-swift-stdlib
+# A static program that has a run path as SwiftPM adds it dies before `main`: glibc looks at it before there is a thread.
+STATIC := $(SWIFT) build $(FLAGS) -Xswiftc -static-executable --disable-local-rpath --scratch-path .build-static
+# libmicrohttpd speaks TLS by GnuTLS, which the agent never asks for: packaging/no-gnutls.c stands in its place.
+AGENT := MARTLET_STATIC_AGENT=1 $(STATIC) --product martletd -Xlinker --start-lib \
+	-Xlinker $(CURDIR)/.build/static-libs/no-gnutls.o -Xlinker --end-lib
+LAYOUT := -Xlinker $(CURDIR)/packaging/martletd.ld \
+	-Xlinker --symbol-ordering-file=$(CURDIR)/packaging/martletd.order -Xlinker --no-warn-symbol-ordering
 
-.PHONY: help build demo test interop-table test-long lint bench bench-cni fuzz install clean toolchain tor root
+.PHONY: help build static-libs order demo test interop-table test-long lint bench bench-cni fuzz install clean toolchain tor root
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -31,17 +38,29 @@ help: ## list these targets
 build: toolchain ## release binaries into build/bin
 	@scripts/install-deps build
 	@mkdir -p build/bin
+	@$(MAKE) --no-print-directory static-libs
+	@echo "== agent and plugins, fully static"
+	@$(AGENT) $(LAYOUT) -Xlinker -s
+	@$(STATIC) -Xlinker -s --product martlet
+	@$(STATIC) -Xlinker -s --product martlet-ipam
+	@echo "== CLI"
+	@$(RELEASE) --product martletctl
+	@install -m 755 -t build/bin $(addprefix .build-static/release/,martletd martlet martlet-ipam) .build/release/martletctl
+	@scripts/check-static build/bin/martletd build/bin/martlet build/bin/martlet-ipam
+	@build/bin/martletd --version
+
+# What the static programs need beside the system's libraries.
+static-libs:
 	@mkdir -p .build/static-libs
 	@ln -sf "$$(gcc -print-file-name=libstdc++.a)" .build/static-libs/
-	@echo "== agent and CLI"
-	@$(RELEASE) --product martletd
-	@$(RELEASE) --product martletctl
-	@echo "== plugins, fully static"
-	@$(STATIC) --product martlet
-	@$(STATIC) --product martlet-ipam
-	@install -m 755 -t build/bin .build/release/martletd .build/release/martletctl
-	@install -m 755 -t build/bin .build-static/release/martlet .build-static/release/martlet-ipam
-	@scripts/check-static build/bin/martlet build/bin/martlet-ipam
+	@gcc -c -O2 -Wall -Werror -o .build/static-libs/no-gnutls.o packaging/no-gnutls.c
+
+order: root toolchain ## packaging/martletd.order, the functions that an agent calls, from runs under callgrind
+	@scripts/install-deps build bench order
+	@mkdir -p build
+	@$(MAKE) --no-print-directory static-libs
+	@$(AGENT) -Xlinker -S -Xlinker --no-demangle -Xlinker -Map=$(CURDIR)/build/martletd.map
+	@Benchmarks/symbolorder.py .build-static/release/martletd build/martletd.map packaging/martletd.order
 
 demo: tor root build ## a rack in network namespaces: make demo [TOR=frr|bird|martletd] [KEEP=1]
 	@scripts/install-deps demo-$(TOR)
@@ -81,9 +100,9 @@ lint: toolchain ## format and syntax of all that is written here
 	@python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' $(PYTHON)
 	@echo "lint: clean"
 
-bench: root build ## BGP speed against BIRD: S1 and S3s, with the wire floor
+bench: root build ## BGP speed and memory against BIRD: S1, S2s and S3s, with the wire floor
 	@scripts/install-deps bench
-	@Benchmarks/bench.py -s S1,S3s -p martlet,bird,floor --adapter martlet=Benchmarks/adapters/martlet.json -n 3
+	@Benchmarks/bench.py -s S1,S2s,S3s -p martlet,bird,floor --adapter martlet=Benchmarks/adapters/martlet.json -n 3
 
 bench-cni: root build ## ADD, CHECK and DEL against ptp with host-local
 	@scripts/install-deps bench

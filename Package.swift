@@ -21,9 +21,15 @@ func edge(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 /// A program: arguments and `main`.
-func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .executableTarget(name: name, dependencies: dependencies, path: "Sources/Tools/\(name)", swiftSettings: settings)
+func tool(_ name: String, _ dependencies: [Target.Dependency], linking: [LinkerSetting] = []) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies, path: "Sources/Tools/\(name)", swiftSettings: settings,
+        linkerSettings: linking)
 }
+
+/// `make build` links the agent statically, and so that the kernel may put it anywhere: the network talks to it.
+let staticAgent: [LinkerSetting] =
+    Context.environment["MARTLET_STATIC_AGENT"] == nil ? [] : [.unsafeFlags(["-Xclang-linker", "-static-pie"])]
 
 /// A C library found by pkg-config.
 func system(_ name: String, pkgConfig: String, apt: String) -> Target {
@@ -93,7 +99,8 @@ let package = Package(
             ]),
 
         // Tools
-        tool("martletd", ["NodeAgent", "CNIInstaller", "NetTypes", argumentParser, logging]),
+        tool(
+            "martletd", ["NodeAgent", "CNIInstaller", "NetTypes", argumentParser, logging], linking: staticAgent),
         tool("martlet", ["PodNetwork", "CNIPlugin"]),
         tool("martlet-ipam", ["PodAddresses", "CNIPlugin"]),
         tool(

@@ -122,6 +122,14 @@ final class Scene {
     /// Lines of the agent's log that hold this text.
     func logLines(_ text: String) -> Int { ((try? Self.lines(node)) ?? []).count { $0.contains(text) } }
 
+    /// The number that the first log line with this text gives for a key.
+    func number(_ key: String, in text: String) -> Int? {
+        let line = ((try? Self.lines(node)) ?? []).first { $0.contains(text) }
+        return line?.split(separator: " ").first { $0.hasPrefix("\(key)=") }.flatMap {
+            Int($0.dropFirst(key.count + 1))
+        }
+    }
+
     func waitForDescriptors(_ when: String) throws {
         try eventually(
             "the agent has closed what it does not need \(when)", last: { (try? usage())?.description ?? "" }

@@ -42,6 +42,8 @@ package struct Peer: Sendable {
     var reason = ""
 
     private var nextID: UInt32 = 0
+    /// The last UPDATE, which restarted the hold timer.
+    private var lastUpdate: (id: ConnectionID, time: Instant)?
     private var published = PeerState.idle
     private var since: Instant?
     private var lastError: SessionError?
@@ -114,7 +116,11 @@ extension Peer {
     package mutating func receivedUpdate(on id: ConnectionID, at now: Instant) -> Bool {
         guard id == session, let index = connections.firstIndex(where: { $0.id == id }) else { return false }
         received.update &+= 1
-        connections[index].heardUpdate(at: now)
+        // Hundreds come in one read, at one moment.
+        if lastUpdate?.id != id || lastUpdate?.time != now {
+            connections[index].heardUpdate(at: now)
+            lastUpdate = (id, now)
+        }
         return true
     }
 

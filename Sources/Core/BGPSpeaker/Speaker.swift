@@ -273,12 +273,11 @@ package struct Speaker: ~Copyable {
     /// Applies UPDATEs of an established session, in their order.
     package mutating func receive(_ updates: [Update], from id: PeerID, at now: Instant) {
         guard peers[id]?.session != nil else { return }
-        for update in updates {
-            if let family = update.endOfRIB {
-                endOfRIB(family, from: id, at: now)
-            } else {
-                rib.apply(update, from: id, at: seconds(now))
-            }
+        // In place: to copy each update, and each announcement in it, cost as much as to look up its prefixes.
+        let span = updates.span
+        for index in span.indices {
+            if let family = span[index].endOfRIB { endOfRIB(family, from: id, at: now) }
+            rib.apply(span[index], from: id, at: seconds(now))
         }
     }
 

@@ -71,7 +71,7 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
     mutating func advance(limit: Int, rib: inout FamilyRIB<Key>, _ context: inout Context) {
         guard waiting > 0 else { return }
         var portion = ExportPortion(
-            settings, Key.family, hasFollowers: members.values.contains { $0.backlog == nil })
+            settings, Key.family, hasFollowers: members.values.contains { $0.backlog == nil }, context)
         let hasBacklogs = members.values.contains { $0.backlog != nil }
         let start = pendingRead
         let end = start + min(limit, pending.count - start)
@@ -110,8 +110,8 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
             members[$0] != nil
         }
         if isVisible, hasBacklogs { note(id, portion.held, in: &rib) }
-        for path in portion.wanted { context.attributes.retain(path.attributes) }
-        for path in portion.held { context.attributes.release(path.attributes) }
+        for index in portion.wanted.indices { context.attributes.retain(portion.wanted[index].attributes) }
+        for index in portion.held.indices { context.attributes.release(portion.held[index].attributes) }
         if portion.held.isEmpty { rib.retain(id) }
         told.store(id, portion.wanted, capacity: rib.prefixes.capacity)
         if portion.wanted.isEmpty { rib.release(id) }

@@ -9,7 +9,7 @@ package struct AttributeStore: ~Copyable {
     private var slots: [UInt32] = Array(repeating: 0, count: 16)
     private var free: [UInt32] = []
     private var used = 0
-    private let seed: UInt64
+    let seed: UInt64
 
     init(seed: UInt64) { self.seed = seed }
 

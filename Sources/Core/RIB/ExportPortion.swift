@@ -31,6 +31,7 @@ struct ExportPortion: ~Copyable {
     private var extras: [Extra] = []
     private var result = ExportLog.Chunk()
     private(set) var hasChanges = false
+    private var asked: (peer: PeerID, isMember: Bool)?
 
     /// Of the prefix at hand: what should be told, where it is among the exporter's attributes, what was told.
     var wanted: [ToldPath] = []
@@ -38,8 +39,8 @@ struct ExportPortion: ~Copyable {
     var held: [ToldPath] = []
     private var candidates: [UInt32] = []
 
-    init(_ settings: ExportSettings, _ family: AddressFamily, hasFollowers: Bool) {
-        exporter = Exporter(settings, family)
+    init(_ settings: ExportSettings, _ family: AddressFamily, hasFollowers: Bool, _ context: borrowing Context) {
+        exporter = Exporter(settings, family, seed: context.attributes.seed)
         selection = settings.encoding.paths(family)
         self.hasFollowers = hasFollowers
     }
@@ -74,28 +75,42 @@ struct ExportPortion: ~Copyable {
         _ id: UInt32, _ prefix: Prefix, _ context: borrowing Context, isMember: (PeerID) -> Bool
     ) -> Bool {
         var isVisible = false
-        for old in held where !wanted.contains(where: { $0.pathID == old.pathID }) {
-            withdraw(id, old.pathID, except: isMember(old.source) ? old.source : .local)
+        // By index: to hold on to the lists for each prefix was a twentieth of what a withdrawal costs.
+        for index in held.indices {
+            let old = held[index]
+            if isWanted(old.pathID) { continue }
+            withdraw(id, old.pathID, except: ask(old.source, isMember) ? old.source : .local)
             count(id, old, nil, isMember)
             isVisible = true
         }
-        for (place, new) in wanted.enumerated() {
-            let old = held.first { $0.pathID == new.pathID }
+        for place in wanted.indices {
+            let new = wanted[place]
+            let old = heldPath(new.pathID)
             guard old != new else { continue }
             let isSame = old.map {
                 exporter.export(prefix, $0.attributes, from: $0.source, context) == indexes[place]
             }
             if isSame == true, old?.source == new.source { continue }
             isVisible = true
-            let source = isMember(new.source) ? new.source : .local
+            let source = ask(new.source, isMember) ? new.source : .local
             if isSame != true { announce(id, new.pathID, indexes[place], except: source) }
             if let old, old.source != new.source {
                 if source != .local { extra(source, nil, id, new.pathID) }
-                if isSame == true, isMember(old.source) { extra(old.source, indexes[place], id, new.pathID) }
+                if isSame == true, ask(old.source, isMember) { extra(old.source, indexes[place], id, new.pathID) }
             }
             count(id, old, new, isMember)
         }
         return isVisible
+    }
+
+    private func isWanted(_ pathID: UInt32) -> Bool {
+        for index in wanted.indices where wanted[index].pathID == pathID { return true }
+        return false
+    }
+
+    private func heldPath(_ pathID: UInt32) -> ToldPath? {
+        for index in held.indices where held[index].pathID == pathID { return held[index] }
+        return nil
     }
 
     /// Announces all of `wanted` to one member; returns how many there were.
@@ -134,13 +149,21 @@ struct ExportPortion: ~Copyable {
         let growth = (new == nil ? 0 : 1) - (old == nil ? 0 : 1)
         result.growth += growth
         for (place, source) in [old?.source, new?.source].enumerated() {
-            guard let source, isMember(source), place == 0 || source != old?.source else { continue }
+            guard let source, ask(source, isMember), place == 0 || source != old?.source else { continue }
             let own =
                 (new.map { $0.source != source } == true ? 1 : 0) - (old.map { $0.source != source } == true ? 1 : 0)
             if own != growth { result.corrections[source, default: 0] += own - growth }
         }
         guard let path = old ?? new else { return }
         result.changes.append(.init(id: id, pathID: path.pathID, wasTold: old != nil, source: path.source))
+    }
+
+    /// Whether a source of paths is a member too: mostly it is the one that was asked about before.
+    private mutating func ask(_ peer: PeerID, _ isMember: (PeerID) -> Bool) -> Bool {
+        if let asked, asked.peer == peer { return asked.isMember }
+        let answer = isMember(peer)
+        asked = (peer, answer)
+        return answer
     }
 
     // MARK: packing

@@ -33,66 +33,6 @@ struct ExportSettings: Hashable {
     var encoding: ExportEncoding
 }
 
-/// Export rewrites of one portion: paths that share attributes share the rewritten ones, in the form of the wire.
-struct Exporter: ~Copyable {
-    private struct Key: Hashable {
-        let attributes: UInt32
-        let source: PeerID
-        let decision: PolicyChain.Decision
-    }
-
-    let settings: ExportSettings
-    let family: AddressFamily
-    private(set) var outgoing: [PackedAttributes] = []
-    private var indexes: [PathAttributes: Int] = [:]
-    private var known: [Key: Int] = [:]
-    private var last: (key: Key, result: Int)?
-    private let packer: UpdatePacker
-
-    /// Stands for "may not be told" among the indexes.
-    private static var refused: Int { -1 }
-
-    init(_ settings: ExportSettings, _ family: AddressFamily) {
-        self.settings = settings
-        self.family = family
-        packer = UpdatePacker(settings.encoding)
-    }
-
-    /// The place in `outgoing` of what the peers are told of a path, or nil when they may not be told.
-    mutating func export(_ prefix: Prefix, _ attributes: UInt32, from source: PeerID, _ context: borrowing Context)
-        -> Int?
-    {
-        guard !context.aggregates.suppress(prefix) else { return nil }
-        let decision = context.decide(settings.policy.rules, prefix, attributes, from: source)
-        guard decision.accepts else { return nil }
-        let key = Key(attributes: attributes, source: source, decision: decision)
-        let result: Int
-        if let last, last.key == key {
-            result = last.result
-        } else {
-            result = known[key] ?? rewrite(key, context)
-            known[key] = result
-            last = (key, result)
-        }
-        // Attributes too long for one message: the peers must not keep an older path instead.
-        guard result != Self.refused, outgoing[result].hasRoom(for: prefix) else { return nil }
-        return result
-    }
-
-    private mutating func rewrite(_ key: Key, _ context: borrowing Context) -> Int {
-        let rewritten = context.exported(key.attributes, from: key.source, settings.policy, family, by: key.decision)
-        guard let rewritten else {
-            return Self.refused
-        }
-        if let index = indexes[rewritten] { return index }
-        guard let packed = packer.pack(rewritten, family: family, pathIDs: settings.encoding.paths(family) != nil)
-        else { return Self.refused }
-        outgoing.append(packed)
-        indexes[rewritten] = outgoing.count - 1
-        return outgoing.count - 1
-    }
-}
-
 extension Context {
     /// A path as the peers of an export policy get it; nil when they may not be told.
     func exported(

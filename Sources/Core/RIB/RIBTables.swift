@@ -96,22 +96,26 @@ package struct RIBTables: ~Copyable {
         for (index, prefix) in update.withdrawn.enumerated() {
             withdraw(prefix, index < update.withdrawnIDs.count ? update.withdrawnIDs[index] : 0, from: id)
         }
-        for announcement in update.announced {
-            let attributes = peer.received(announcement.attributes)
-            guard !context.needsRules(attributes, id, peer) else {
-                applyByRules(attributes, announcement, from: id, peer, at: seconds)
-                continue
-            }
-            let verdict = context.policy.verdict(on: attributes, from: peer)
-            let handle = context.attributes.intern(attributes)
-            for (index, prefix) in announcement.prefixes.enumerated() {
-                let reject = verdict != .none ? verdict : context.policy.verdict(on: prefix, from: peer)
-                context.attributes.retain(handle)
-                let pathID = index < announcement.pathIDs.count ? announcement.pathIDs[index] : 0
-                put(prefix, pathID, from: id, handle, reject, at: seconds)
-            }
-            context.attributes.release(handle)
+        let announced = update.announced.span
+        for index in announced.indices { apply(announced[index], from: id, peer, at: seconds) }
+    }
+
+    private mutating func apply(
+        _ announcement: borrowing Announcement, from id: PeerID, _ peer: RIBPeer, at seconds: UInt32
+    ) {
+        let attributes = peer.received(announcement.attributes)
+        guard !context.needsRules(attributes, id, peer) else {
+            return applyByRules(attributes, copy announcement, from: id, peer, at: seconds)
         }
+        let verdict = context.policy.verdict(on: attributes, from: peer)
+        let handle = context.attributes.intern(attributes)
+        for (index, prefix) in announcement.prefixes.enumerated() {
+            let reject = verdict != .none ? verdict : context.policy.verdict(on: prefix, from: peer)
+            context.attributes.retain(handle)
+            let pathID = index < announcement.pathIDs.count ? announcement.pathIDs[index] : 0
+            put(prefix, pathID, from: id, handle, reject, at: seconds)
+        }
+        context.attributes.release(handle)
     }
 
     /// The peer begins to send a family again: its paths are stale until it repeats them.

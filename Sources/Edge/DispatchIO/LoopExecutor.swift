@@ -8,7 +8,13 @@ import Dispatch
 package final class LoopExecutor: SerialExecutor {
     package let queue: DispatchQueue
 
-    package init(label: String) { queue = DispatchQueue(label: label) }
+    /// `sharesThreads`: for loops of which there are many and that never wait for the kernel. They take turns on as
+    /// many threads as there are cores; all others get a thread each while they have something to do, and a hundred
+    /// peers that all speak at once then were a hundred threads with their stacks. The threads are not those of Swift's
+    /// tasks, which have the default class: a task that blocks must not hold up a session.
+    package init(label: String, sharesThreads: Bool = false) {
+        queue = DispatchQueue(label: label, target: sharesThreads ? .global(qos: .userInitiated) : nil)
+    }
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)

@@ -147,7 +147,8 @@ package final class TCPConnection: @unchecked Sendable {
             }
             outputStart += sent
         }
-        output.removeAll(keepingCapacity: output.count <= Self.lowMark)
+        // The next to be sent takes its place as it is; the octets of a portion may be those of a hundred connections.
+        output = []
         outputStart = 0
         runWriter(false)
         if isClosing { return shutDown() }
@@ -205,7 +206,8 @@ package final class TCPConnection: @unchecked Sendable {
     }
 
     private static func withBuffer<Result>(_ body: (UnsafeMutableRawBufferPointer) -> Result) -> Result {
-        withUnsafeTemporaryAllocation(byteCount: 65536, alignment: 16, body)
+        // More than an empty socket usually has, and little enough for what is made of it to be small too.
+        withUnsafeTemporaryAllocation(byteCount: 16384, alignment: 16, body)
     }
 
     // MARK: closing

@@ -55,7 +55,7 @@ final class HistoryBook: Sendable {
             return true
         }
         // A burst of events makes one write.
-        if mustQueue { queue.asyncAfter(deadline: .now() + 2) { [weak self] in self?.flush() } }
+        if mustQueue { queue.asyncAfter(deadline: .now() + 1) { [weak self] in self?.flush() } }
     }
 
     private static func add(
@@ -153,5 +153,7 @@ final class HistoryBook: Sendable {
             guard let bytes = try? ControlJSON.encode(document) else { continue }
             try? StateFile.write(bytes, to: Self.path(document.peer, in: directory))
         }
+        // To write JSON takes more of the library than all the rest that an agent does.
+        Process.forgetRareCode()
     }
 }

@@ -27,7 +27,7 @@ enum LogLine {
     case attributeFault(peer: String, code: UInt8, remedy: String, reason: String)
     case noNextHop(peer: String, family: AddressFamily)
     case prefixLimitNear(peer: String, family: AddressFamily, held: Int, limit: Int)
-    case prefixLimitExceeded(peer: String, family: AddressFamily, limit: Int, restartAfter: Duration)
+    case prefixLimitExceeded(peer: String, family: AddressFamily, held: Int, limit: Int, restartAfter: Duration)
     case prefixesBlocked(peer: String, limit: Int, restartAfter: Duration)
     case kernel(KernelEvent)
     case setting(String, failed: String)
@@ -152,11 +152,11 @@ enum LogLine {
                 .warning, "the peer comes near its prefix limit",
                 [("peer", peer), ("family", "\(family)"), ("held", "\(held)"), ("limit", "\(limit)")]
             )
-        case .prefixLimitExceeded(let peer, let family, let limit, let restartAfter):
+        case .prefixLimitExceeded(let peer, let family, let held, let limit, let restartAfter):
             (
                 .error, "the peer sent more prefixes than its limit; its session is shut",
                 [
-                    ("peer", peer), ("family", "\(family)"), ("limit", "\(limit)"),
+                    ("peer", peer), ("family", "\(family)"), ("held", "\(held)"), ("limit", "\(limit)"),
                     ("restartAfter", "\(restartAfter.wholeSeconds)s"),
                 ]
             )

@@ -11,9 +11,10 @@ actor PeerLoop: Loop {
     nonisolated let executor: LoopExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// Batches of UPDATEs on their way to the speaker before reading pauses, and before it goes on.
-    private static let batchesHigh = 8
-    private static let batchesLow = 4
+    /// Batches of UPDATEs on their way to the speaker before reading pauses, and before it goes on. A batch is what one
+    /// read gave, and takes about eight times as much memory decoded.
+    private static let batchesHigh = 4
+    private static let batchesLow = 2
 
     let id: PeerID
     let settings: PeerSettings
@@ -51,6 +52,8 @@ actor PeerLoop: Loop {
     var blockTimer: LoopTimer?
     private var faultLines = LogLimiter<AttributeFault>()
     private var batchesInFlight = 0
+    /// What the speaker held of the peer at its last word, and what is on its way there.
+    var tally = PrefixTally()
     private var isPaused = false
     private var batch: [Update] = []
     private var queue: [PeerAction] = []
@@ -99,7 +102,7 @@ actor PeerLoop: Loop {
         id: PeerID, settings: PeerSettings, restart: RestartState, seed: UInt64, speaker: SpeakerLoop, logger: Logger,
         history: HistoryBook
     ) {
-        executor = LoopExecutor(label: "martlet.peer.\(settings.configuration.name)")
+        executor = LoopExecutor(label: "martlet.peer.\(settings.configuration.name)", sharesThreads: true)
         self.id = id
         self.settings = settings
         prefixLimit = settings.prefixLimit
@@ -216,6 +219,7 @@ actor PeerLoop: Loop {
         patience = .seconds(Int64(restart ?? 0))
         useSendHoldTime(negotiated.sendHoldTime, of: connection)
         batchesInFlight = 0
+        tally = PrefixTally()
         isPaused = false
         let families = negotiated.families.families.map { "\($0)-unicast" }.joined(separator: ",")
         LogLine.peerUp(
@@ -246,8 +250,9 @@ actor PeerLoop: Loop {
         let now = Instant.now
         tap(received: bytes, on: connection, wire)
         wire.framer.append(bytes)
+        // Only what is no UPDATE changes it, and to make it is a tenth of what a small UPDATE costs.
+        var context = machine.decodeContext(on: connection)
         while wires[connection] != nil {
-            let context = machine.decodeContext(on: connection)
             wire.framer.adopt(context)
             switch wire.framer.next() {
             case .needMore: return deliverBatch()
@@ -260,6 +265,7 @@ actor PeerLoop: Loop {
                     let message = try wire.framer.decode(type: type, body: body, in: context)
                     if case .update(let update) = message { log(update.faults, of: wire.framer.message(body)) }
                     handle(message, on: connection, at: now)
+                    if type != 2 { context = machine.decodeContext(on: connection) }
                 } catch {
                     note(malformed: wire.framer.message(body), error)
                     return refuse(error, on: connection, at: now)
@@ -313,15 +319,18 @@ actor PeerLoop: Loop {
         let updates = batch
         batch = []
         batchesInFlight += 1
-        if batchesInFlight >= Self.batchesHigh { pause(true) }
-        speaker.post { [id] in $0.receive(updates, from: id, loop: self) }
+        let count = tally.send(updates)
+        if batchesInFlight >= Self.batchesHigh || isNearLimit { pause(true) }
+        speaker.post { [id] in $0.receive(updates, from: id, loop: self, announcing: count) }
     }
 
-    /// The speaker has worked on a batch; its fullest family now holds that many paths of this peer.
-    func batchIsDone(_ family: AddressFamily, held: Int) {
+    /// The speaker has worked on a batch that announced `count` prefixes; its fullest family now holds that many paths
+    /// of this peer.
+    func batchIsDone(_ family: AddressFamily, held: Int, announcing count: Int) {
+        tally.arrived(count, held: held)
         checkLimit(family, held: held)
         batchesInFlight = max(0, batchesInFlight - 1)
-        if batchesInFlight <= Self.batchesLow { pause(false) }
+        if batchesInFlight == 0 || batchesInFlight <= Self.batchesLow && !isNearLimit { pause(false) }
     }
 
     private func pause(_ on: Bool) {

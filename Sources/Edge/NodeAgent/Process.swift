@@ -13,7 +13,24 @@ package enum Process {
 
     /// One heap for all threads, before the first of them starts. glibc gives each its own, and what one loop frees is
     /// then of no use to the others: 3 to 4 MB of an agent, for locks that its few threads hardly ever wait for.
-    package static func shareHeap() { clinux_share_heap() }
+    ///
+    /// The threshold is glibc's own at the start, but fixed: by itself it rises with the tables, and then what a table
+    /// leaves behind when it grows stays with the process.
+    package static func shareHeap() {
+        clinux_share_heap()
+        clinux_return_large_blocks(128 << 10)
+    }
+
+    /// Lets go of what only the start needed. An agent lives for months after that.
+    package static func forgetStart() {
+        clinux_trim_heap()
+        forgetRareCode()
+    }
+
+    /// Unmaps the program's code and constants after something that is seldom done and needs much of them: the kernel
+    /// maps 64 KiB around each page that is touched, and takes none back as long as it has others. What the loops run
+    /// through comes back by itself, a hundred faults of a microsecond or two.
+    static func forgetRareCode() { clinux_forget_program_pages() }
 
     /// Reads a configuration file and tells every problem; nil when it cannot be used.
     package static func load(_ path: String) -> Configuration? {

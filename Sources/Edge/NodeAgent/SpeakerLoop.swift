@@ -176,11 +176,11 @@ actor SpeakerLoop: Loop {
         wake()
     }
 
-    func receive(_ updates: [Update], from id: PeerID, loop: PeerLoop) {
+    func receive(_ updates: [Update], from id: PeerID, loop: PeerLoop, announcing count: Int) {
         speaker.receive(updates, from: id, at: .now)
         if speaker.blocked(id).count > 0 { loop.post { $0.limitBlocks() } }
         let fullest = speaker.pathCount(id)
-        loop.post { $0.batchIsDone(fullest.family, held: fullest.count) }
+        loop.post { $0.batchIsDone(fullest.family, held: fullest.count, announcing: count) }
         wake()
     }
 

@@ -35,6 +35,7 @@ struct Run: AsyncParsableCommand {
             Process.complain("martletd: \(error)")
             throw ExitCode(1)
         }
+        Process.forgetStart()
         for await signal in signals.stream {
             guard signal == .reload else { return await agent.stop(reason: signal.rawValue) }
             if let new = Process.load(config) { await agent.reload(new) }

@@ -29,12 +29,19 @@ int clinux_set_nonblocking(int fd);
 /// mallopt(3) with M_ARENA_MAX 1, of a header that no Swift module has: one heap for all threads.
 void clinux_share_heap(void);
 
+/// mallopt(3) with M_MMAP_THRESHOLD: blocks of so many octets or more are mapped one by one, and go back when freed.
+void clinux_return_large_blocks(size_t octets);
+
+/// Takes the pages of program and libraries out of the process that are as they are in their files: what is needed
+/// again is mapped again at its next use.
+void clinux_forget_program_pages(void);
+
+/// malloc_trim(3): free pages of the heap go back.
+void clinux_trim_heap(void);
+
 /// Locks a whole file for its open file description, without waiting: until the last descriptor of it is closed, which
 /// the kernel does when the process ends in whatever way. 0, or -1 with errno (EAGAIN: somebody else has it).
 int clinux_lock(int fd);
-
-/// One heap for all threads from now on (mallopt, which not every import of the C library shows).
-void clinux_share_heap(void);
 
 /// The environment's assignment number `index` (from 0), or NULL after the last: `environ` is a mutable global, which
 /// Swift does not let us read.
