@@ -1,7 +1,8 @@
 import NetTypes
 
-// Nexthop objects: sets of next hops own groups, routes stand on groups. A set that comes out differently is repaired by
-// one change of its group, whatever the number of routes. A route may stand on any group whose content is what it wants.
+// Nexthop objects: sets of next hops own groups, routes stand on groups. A set that comes out differently is repaired
+// by one change of its group, whatever the number of routes. A route may stand on any group whose content is what it
+// wants.
 extension RouteLedger {
     /// How routes shall carry their next hops; what the kernel has is told by `readNextHops`.
     package mutating func setStyle(_ style: GroupStyle) { objects.style = style }

@@ -26,7 +26,9 @@ extension RouteLedger {
     }
 
     /// Whether there is work now.
-    package var isIdle: Bool { queue.isEmpty && objects.dirty.isEmpty && objects.needed.isEmpty }
+    package var isIdle: Bool {
+        queue.isEmpty && objects.dirty.isEmpty && objects.needed.isEmpty && !(isConverged && objects.mayHaveGarbage)
+    }
 
     /// When the next failed operation is due, or nil.
     package var nextRetry: Instant? { [retries.next, sets.nextRetry].compactMap { $0 }.min() }

@@ -20,7 +20,9 @@ extension Agent {
     /// The links that peers are on.
     private var uplinks: Set<String> {
         let peers = configuration.bgp.peers
-        let named = peers.compactMap(\.interface)
+        let named = peers.compactMap { peer in
+            if case .interface(let name) = peer.location { name } else { peer.interface }
+        }
         let reached = peers.compactMap(\.address).compactMap { topology.interface(reaching: $0)?.name }
         return Set(named + reached)
     }
