@@ -68,6 +68,8 @@ package struct Topology: Hashable, Sendable {
     /// Next hops whose routes are about to go, because the only session that named them has ended: left out at once
     /// where others remain.
     package var leaving: Set<IPAddress> = []
+    /// Next hops that do not forward, whatever the interfaces say: no route uses them (RFC 5882 section 3.2).
+    package var unreachable: Set<DeadGateway> = []
 
     package init(interfaces: [Interface] = []) { self.interfaces = interfaces.sorted { $0.index < $1.index } }
 

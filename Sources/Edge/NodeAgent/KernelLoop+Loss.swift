@@ -27,11 +27,4 @@ extension KernelLoop {
         leaving = []
         updateLedger()
     }
-
-    /// Tells the ledger what can be reached.
-    func updateLedger() {
-        var topology = topology
-        topology.leaving = leaving
-        ledger.update(topology)
-    }
 }
