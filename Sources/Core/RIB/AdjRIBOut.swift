@@ -47,6 +47,11 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
         rib.retain(id)
     }
 
+    /// Queues all that is told to this group.
+    mutating func mark(_ changes: [FamilyRIB<Key>.Change], in rib: inout FamilyRIB<Key>) {
+        for change in changes where change.hasNewOutcome || told.hasMany { mark(change.id, in: &rib) }
+    }
+
     /// Prefixes that are not as the group was told.
     var waiting: Int { pending.count - pendingRead + unseen.count }
 
@@ -71,7 +76,8 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
     mutating func advance(limit: Int, rib: inout FamilyRIB<Key>, _ context: inout Context) {
         guard waiting > 0 else { return }
         var portion = ExportPortion(
-            settings, Key.family, hasFollowers: members.values.contains { $0.backlog == nil }, context)
+            settings, Key.family, hasFollowers: members.values.contains { $0.backlog == nil },
+            members: BitSet(members.keys.lazy.map { UInt32($0.rawValue) }), context)
         let hasBacklogs = members.values.contains { $0.backlog != nil }
         let start = pendingRead
         let end = start + min(limit, pending.count - start)
@@ -106,9 +112,7 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
         portion.held.removeAll(keepingCapacity: true)
         told.load(id, into: &portion.held)
         guard portion.held != portion.wanted else { return }
-        let isVisible = portion.compare(id, rib.prefixes.keys[Int(id)].prefix, context) { [members] in
-            members[$0] != nil
-        }
+        let isVisible = portion.compare(id, rib.prefixes.keys[Int(id)].prefix, context)
         if isVisible, hasBacklogs { note(id, portion.held, in: &rib) }
         for index in portion.wanted.indices { context.attributes.retain(portion.wanted[index].attributes) }
         for index in portion.held.indices { context.attributes.release(portion.held[index].attributes) }

@@ -94,6 +94,10 @@ struct BitSet {
     private var words: [UInt64] = []
     private(set) var count = 0
 
+    init() {}
+
+    init(_ numbers: some Sequence<UInt32>) { for number in numbers { insert(number) } }
+
     @inline(__always)
     func contains(_ number: UInt32) -> Bool {
         let word = Int(number >> 6)
