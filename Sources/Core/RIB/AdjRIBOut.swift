@@ -108,6 +108,9 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
         _ id: UInt32, _ portion: inout ExportPortion, _ hasBacklogs: Bool, in rib: inout FamilyRIB<Key>,
         _ context: inout Context
     ) {
+        if rib.entries[Int(id)].best == 0, !told.hasMany {
+            return settleGone(id, &portion, hasBacklogs, in: &rib, &context)
+        }
         portion.choose(id, rib: &rib, context)
         portion.held.removeAll(keepingCapacity: true)
         told.load(id, into: &portion.held)
@@ -119,6 +122,18 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
         if portion.held.isEmpty { rib.retain(id) }
         told.store(id, portion.wanted, capacity: rib.prefixes.capacity)
         if portion.wanted.isEmpty { rib.release(id) }
+    }
+
+    /// The same for a prefix that has no path any more, of which one was told at most.
+    private mutating func settleGone(
+        _ id: UInt32, _ portion: inout ExportPortion, _ hasBacklogs: Bool, in rib: inout FamilyRIB<Key>,
+        _ context: inout Context
+    ) {
+        guard let path = told.clear(id) else { return }
+        portion.withdraw(id, path)
+        if hasBacklogs { note(id, [path], in: &rib) }
+        context.attributes.release(path.attributes)
+        rib.release(id)
     }
 
     /// A prefix is not as it was told any more: those that do not follow the log must be told by themselves.
@@ -153,6 +168,7 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
     /// Forgets the chunks that all have taken.
     mutating func trim(in rib: inout FamilyRIB<Key>) {
         while let chunk = log.popUnread() {
+            rib.warm(chunk.changes)
             for change in chunk.changes { rib.release(change.id) }
         }
     }

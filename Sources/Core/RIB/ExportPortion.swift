@@ -82,8 +82,7 @@ struct ExportPortion: ~Copyable {
         for index in held.indices {
             let old = held[index]
             if isWanted(old.pathID) { continue }
-            withdraw(id, old.pathID, except: isMember(old.source) ? old.source : .local)
-            count(id, old, nil)
+            withdraw(id, old)
             isVisible = true
         }
         for place in wanted.indices {
@@ -132,6 +131,12 @@ struct ExportPortion: ~Copyable {
         hasChanges = true
         guard hasFollowers else { return }
         news.append(News(key: UInt64(index) << 16 | UInt64(member.rawValue), id: id, pathID: pathID))
+    }
+
+    /// Withdraws a path that the group was told.
+    mutating func withdraw(_ id: UInt32, _ old: ToldPath) {
+        withdraw(id, old.pathID, except: isMember(old.source) ? old.source : .local)
+        count(id, old, nil)
     }
 
     mutating func withdraw(_ id: UInt32, _ pathID: UInt32, except member: PeerID) {

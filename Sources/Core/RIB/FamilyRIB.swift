@@ -158,6 +158,13 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
         }
     }
 
+    /// The same for prefixes that may be let go.
+    mutating func warm(_ changes: [ExportLog.Change]) {
+        for change in changes where entries[Int(change.id)].head == 0 {
+            warmth &+= prefixes.warm(change.id)
+        }
+    }
+
     /// Removes a peer's path; false when there was none.
     @discardableResult
     mutating func remove(_ key: Key, peer: PeerID, pathID: UInt32 = 0, in context: inout Context) -> Bool {

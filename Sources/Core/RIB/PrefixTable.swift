@@ -41,6 +41,10 @@ struct PrefixTable<Key: PrefixKey>: ~Copyable {
         free.append(id)
     }
 
+    /// Reads what `remove` will read, see `FamilyRIB.warm`.
+    @inline(__always)
+    func warm(_ id: UInt32) -> UInt32 { index.warm(hash(keys[Int(id)])) }
+
     @inline(__always)
     private func find(_ key: Key, _ hash: UInt32) -> UInt32? { index.find(hash) { keys[Int($0)] == key } }
 

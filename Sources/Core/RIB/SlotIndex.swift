@@ -22,6 +22,10 @@ struct SlotIndex: ~Copyable {
         return nil
     }
 
+    /// Some bits of the place of a hash.
+    @inline(__always)
+    func warm(_ hash: UInt32) -> UInt32 { UInt32(truncatingIfNeeded: slots[Int(hash) & (slots.count - 1)]) }
+
     /// Puts in an identifier that is not there.
     @inline(__always)
     mutating func insert(_ hash: UInt32, _ id: UInt32) {

@@ -59,6 +59,13 @@ struct ToldTable: ~Copyable {
         }
     }
 
+    /// Forgets the path told of a prefix, without add-path, and returns it.
+    mutating func clear(_ id: UInt32) -> ToldPath? {
+        guard Int(id) < heads.count, heads[Int(id)] != 0 else { return nil }
+        defer { heads[Int(id)] = 0 }
+        return ToldPath(pathID: 0, attributes: heads[Int(id)] - 1, source: sources[Int(id)])
+    }
+
     /// Puts `list` in place of what was told of a prefix; `capacity` is the length that the table needs then.
     mutating func store(_ id: UInt32, _ list: [ToldPath], capacity: Int) {
         if Int(id) >= heads.count {
