@@ -120,6 +120,8 @@ install: ## what `make build` made, under DESTDIR and PREFIX (plugins: CNIBINDIR
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/bin/martletctl
 	install -D -m 755 -t $(DESTDIR)$(CNIBINDIR) build/bin/martlet build/bin/martlet-ipam
 	install -D -m 644 -t $(DESTDIR)$(RTPROTOSDIR) packaging/rt_protos.d/martlet.conf
+	install -D -m 644 packaging/networkd/10-martlet.conf $(DESTDIR)$(PREFIX)/lib/systemd/networkd.conf.d/10-martlet.conf
+	install -D -m 644 packaging/sysusers.d/martlet.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/martlet.conf
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|@SBINDIR@|$(PREFIX)/sbin|' packaging/martletd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/martletd.service
 	$(foreach page,$(MANPAGES),install -D -m 644 $(page) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)) &&) true

@@ -14,6 +14,7 @@ extension Agent {
         guard established != tally.established || hadSession != tally.hadSession else { return }
         (tally.established, tally.hadSession) = (established, hadSession)
         writeSessions()
+        advance()
     }
 
     /// `sessions.json` in the state directory: a plugin that is asked for its STATUS every few seconds reads a small
@@ -21,7 +22,7 @@ extension Agent {
     func writeSessions() {
         let text =
             "{\"schema\":1,\"configured\":\(configuration.bgp.peers.count),\"established\":\(tally.established),"
-            + "\"hadSession\":\(tally.hadSession),\"pid\":\(getpid())}\n"
+            + "\"hadSession\":\(tally.hadSession),\"ready\":\(sequence.isReady),\"pid\":\(getpid())}\n"
         do throws(SystemError) {
             try StateFile.write(Array(text.utf8), to: "\(configuration.node.stateDir)/sessions.json")
         } catch {

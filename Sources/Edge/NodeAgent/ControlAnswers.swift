@@ -28,6 +28,7 @@ struct ControlAnswers: ControlProvider {
         case .health: .health(HealthDocument(checks: await loopChecks()))
         case .ready: .health(HealthDocument(checks: await readyChecks()))
         case .metrics: .metrics(await metrics())
+        case .configuration: .configuration(await agent.configurationDocument())
         }
     }
 
@@ -41,6 +42,8 @@ struct ControlAnswers: ControlProvider {
             uptimeSeconds: Int((Instant.now - agent.startTime).wholeSeconds), sessions: sessions.count,
             sessionsEstablished: sessions.filter(\.isEstablished).count, libraries: Version.libraries)
         document.drain = await farewell()
+        document.configuration = await agent.configurationState()
+        document.start = await agent.sequence.text
         return document
     }
 

@@ -32,6 +32,7 @@ enum LogLine {
     case kernel(KernelEvent)
     case setting(String, failed: String)
     case reloaded(added: Int, removed: Int, changed: Int)
+    case unchanged
     case rulesChanged(peer: String)
     case reloadFailed(problems: Int)
     case configurationProblem(String)
@@ -41,6 +42,9 @@ enum LogLine {
     case addressesSwept(AddressRecord, network: String, reason: String)
     case sweepFailed(String)
     case farewell(String)
+    /// What was done with the list of plugins.
+    case cniList(String)
+    case ready
     /// What an operator did with one session.
     case operation(peer: String, String)
 
@@ -93,6 +97,9 @@ enum LogLine {
             (.error, "configuration not reloaded: the running one stays", [("problems", "\(problems)")])
         case .configurationProblem(let text): (.error, "configuration problem", [("problem", text)])
         case .operation(let peer, let what): (.notice, "session \(what) by the operator", [("peer", peer)])
+        case .unchanged: (.notice, "configuration read again: nothing differs", [])
+        case .cniList(let what): (.notice, "list of plugins", [("result", what)])
+        case .ready: (.notice, "ready: routes are complete, pods can be plugged", [])
         case .farewell(let step): (.notice, "drain", [("step", step)])
         case .controlFailed(let reason): (.error, "control socket", [("reason", reason)])
         case .podLinksDeleted(let count): (.debug, "links of deleted pods are gone", [("count", "\(count)")])

@@ -22,6 +22,8 @@ actor SpeakerLoop: Loop {
     private var loops: [PeerID: PeerLoop] = [:]
     /// Hears how many sessions are established, whenever that may have changed.
     private var onSessions: (@Sendable (Int) -> Void)?
+    /// Hears once that every peer has told all, or that the deferral is over.
+    private var onConvergence: (@Sendable () -> Void)?
     private var paces: [PeerID: AdvertisementPace] = [:]
     let kernel: KernelLoop?
     private let logger: Logger
@@ -92,11 +94,14 @@ actor SpeakerLoop: Loop {
         holdTimer = nil
         loops = [:]
         outputs = [:]
+        (onSessions, onConvergence) = (nil, nil)
     }
 
     func addPeer(_ peer: SpeakerPeer) -> PeerID { speaker.addPeer(peer) }
 
     func observeSessions(_ body: @Sendable @escaping (Int) -> Void) { onSessions = body }
+
+    func observeConvergence(_ body: @Sendable @escaping () -> Void) { onConvergence = body }
 
     func setLoop(_ loop: PeerLoop, for id: PeerID) { loops[id] = loop }
 
@@ -253,6 +258,7 @@ actor SpeakerLoop: Loop {
         if isStarted, !isConverged, !isComplete, speaker.isConverged {
             isComplete = true
             deadline = .now + Speaker.sweepGrace
+            tellConvergence()
         }
         timer?.arm(([deadline, speaker.nextDeadline].compactMap { $0 } + waits).min(), at: .now)
         if held.mode == .removals, speaker.isConverged { endHoldSoon() }
@@ -294,9 +300,15 @@ actor SpeakerLoop: Loop {
         guard !isConverged else { return }
         isConverged = true
         deadline = nil
+        tellConvergence()
         LogLine.converged(byDeadline: byDeadline).log(to: logger)
         kernel?.post { $0.converged() }
         for loop in loops.values { loop.post { $0.restartIsOver() } }
+    }
+
+    private func tellConvergence() {
+        onConvergence?()
+        onConvergence = nil
     }
 
     /// Whether everything that was to be told has been told, and the peers' sockets took it.

@@ -67,6 +67,10 @@ package struct StatusDocument: Codable, Sendable, Equatable {
     package var sessionsEstablished: Int
     /// Where a goodbye stands; absent while the node serves.
     package var drain: DrainDocument?
+    /// The file of the configuration, without its text.
+    package var configuration: ConfigurationDocument?
+    /// How far the agent has come since its start, in words; `ready` at the end.
+    package var start: String?
     /// Versions of linked libraries by name.
     package var libraries: [String: String] = [:]
 

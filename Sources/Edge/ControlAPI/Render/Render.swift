@@ -78,7 +78,11 @@ package enum Render {
                 ("Sessions", "\(document.sessionsEstablished) of \(document.sessions) established"),
                 ("Agent", "martletd \(document.version), pid \(document.pid), up \(uptime)"),
                 ("Libraries", libraries.isEmpty ? "none" : libraries.joined(separator: ", ")),
-            ] + (document.drain.map { [("Drain", String(drain($0).dropLast()))] } ?? []))
+            ] + (document.start.map { [("Start", $0)] } ?? [])
+                + (document.configuration.map {
+                    [("Configuration", "\($0.file ?? "none"): \(configurationState($0))")]
+                } ?? [])
+                + (document.drain.map { [("Drain", String(drain($0).dropLast()))] } ?? []))
     }
 
     /// Names and values, the values in one column.
