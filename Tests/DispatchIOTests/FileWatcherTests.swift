@@ -45,7 +45,7 @@ private final class WatchRig {
         let deadline = DispatchTime.now() + .seconds(10)
         while DispatchTime.now() < deadline {
             if counter.count > before { return true }
-            usleep(2000)
+            _ = poll(nil, 0, 2)
         }
         return false
     }

@@ -34,7 +34,7 @@ private final class ServiceListener: @unchecked Sendable {
         lock.withLock {
             var buffer = [UInt8](repeating: 0, count: 4096)
             while true {
-                let count = recv(descriptor, &buffer, buffer.count, CInt(MSG_DONTWAIT.rawValue))
+                let count = recv(descriptor, &buffer, buffer.count, CInt(MSG_DONTWAIT))
                 guard count > 0 else { return lines }
                 lines += String(decoding: buffer.prefix(count), as: UTF8.self).split(separator: "\n").map(String.init)
             }
@@ -156,7 +156,8 @@ extension Interop {
             }
         }
 
-        @Test func `a service manager hears of the start, of reloads, of every watchdog interval and of the end`() throws
+        @Test func `a service manager hears of the start, of reloads, of every watchdog interval and of the end`()
+            throws
         {
             try Rack.use(nodes: 1) { rack in
                 let listener = try ServiceListener("\(rack.name.directory)/notify")

@@ -2,6 +2,7 @@ import BGPSpeaker
 import ControlAPI
 import Foundation
 import NetTypes
+import RIB
 import TestKit
 import Testing
 
@@ -33,7 +34,7 @@ import Testing
         Edit(name: "deferralTime", bgp: "gracefulRestart: {deferralTime: 9s}"),
         Edit(name: "clusterID", bgp: "clusterID: 192.0.2.77"),
         Edit(name: "bestPath", bgp: "bestPath: {maximumPaths: 2}"),
-        Edit(name: "aggregate", bgp: "aggregates: [10.244.0.0/18]"),
+        Edit(name: "aggregate", bgp: "aggregates: [{prefix: 10.244.0.0/18}]"),
         Edit(name: "podCIDR more", pods: ["10.244.1.0/24", "10.244.9.0/24"]), Edit(name: "podCIDR gone", pods: []),
         Edit(name: "log", file: "log: {level: debug, format: json}"),
         Edit(name: "import lengths", file: "import: {ipv4: {minLength: 9}}"),
@@ -155,7 +156,8 @@ import Testing
             guard case .status(let status) = await answers.respond(to: .status) else { throw CancellationError() }
             #expect(status.configuration?.isStale == true && status.configuration?.refusals == 200)
             #expect(Render.status(status).contains("STALE"))
-            #expect(hub.history.events("host-2").contains { $0.text.contains("configuration not reloaded") })
+            let history = await hub.history
+            #expect(history.events("host-2").contains { $0.text.contains("configuration not reloaded") })
             #expect(rack.log.all.contains { $0.contains("configuration not reloaded") })
 
             try good.write(toFile: file, atomically: true, encoding: .utf8)

@@ -11,8 +11,8 @@ extension ControlAnswers {
 
     /// Whether each loop answers.
     func loopChecks() async -> [CheckDocument] {
-        // Whether a peer is there or not is no matter here: an agent that is restarted for that loses what it still has.
-        var checks = [await check("loop agent") { _ = await agent.startTime }]
+        // Whether a peer is there is no matter here: an agent that is restarted for that loses what it still has.
+        var checks = [await check("loop agent") { _ = await agent.sequence }]
         guard checks.allSatisfy(\.ok) else { return checks }
         if let speaker = await agent.speaker {
             checks.append(await check("loop speaker") { _ = await speaker.isQuiet })

@@ -75,7 +75,7 @@ package enum RunningAgent {
         var time = timeval(tv_sec: 10, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
         let question = Array("GET \(ControlRequest.configuration.path) HTTP/1.0\r\nHost: martletd\r\n\r\n".utf8)
-        guard send(descriptor, question, question.count, CInt(MSG_NOSIGNAL.rawValue)) == question.count else {
+        guard send(descriptor, question, question.count, CInt(MSG_NOSIGNAL)) == question.count else {
             throw problem("takes no question")
         }
         var answer: [UInt8] = []

@@ -57,7 +57,7 @@ package struct ServiceManager: Sendable, Equatable {
         let octets = Array(text.utf8)
         _ = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { target in
-                sendto(descriptor, octets, octets.count, CInt(MSG_NOSIGNAL.rawValue), target, length)
+                sendto(descriptor, octets, octets.count, CInt(MSG_NOSIGNAL), target, length)
             }
         }
     }

@@ -1,3 +1,5 @@
+import NetTypes
+
 extension Render {
     /// `martletctl configuration`: where it came from, and whether the file says something else by now.
     package static func configuration(_ document: ConfigurationDocument) -> String {
