@@ -93,6 +93,10 @@ extension Agent {
         startDiscovery()
         if old.metrics != new.metrics { await changeMetrics() }
         if old.cni != new.cni { cniConfigurationChanged() }
+        if old.cni != new.cni || old.node.podCIDRs != new.node.podCIDRs {
+            lookForOldPods()
+            writeNodeState()
+        }
         await exchangePeers(old, new)
         if old.bgp.clusterID != new.bgp.clusterID {
             // It stands in what reflected paths were told with.

@@ -20,8 +20,8 @@ extension Agent {
     func beginSequence() { onSequence?(sequence) }
 
     func endSequence() {
-        cniTimer?.cancel()
-        (cniTimer, onSequence) = (nil, nil)
+        for timer in [cniTimer, oldPodTimer] { timer?.cancel() }
+        (cniTimer, oldPodTimer, onSequence) = (nil, nil, nil)
     }
 
     /// Every peer has told all that it has, or has had its time.

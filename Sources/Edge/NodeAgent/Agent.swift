@@ -54,6 +54,7 @@ package actor Agent: Loop {
     /// By the name of the peer, or of the entry with a range.
     var passwords: [String: PasswordWatch] = [:]
     var passwordTimer: LoopTimer?
+    var passwordWatcher: FileWatcher?
     /// Who was refused lately.
     var refusals = LogLimiter<IPAddress>()
     private var sweeper: PodSweeper?
@@ -74,6 +75,11 @@ package actor Agent: Loop {
     var sequence = StartSequence()
     var onSequence: (@Sendable (StartSequence) -> Void)?
     var cniTimer: LoopTimer?
+    /// Who else announces our podCIDRs.
+    var conflicts: [PrefixConflict] = []
+    /// Pods with addresses outside of the podCIDRs, by name.
+    var oldPods: [String] = []
+    var oldPodTimer: LoopTimer?
     /// What the log shows; nil: nobody can change that.
     let logControl: LogControl?
 
@@ -101,6 +107,7 @@ package actor Agent: Loop {
             readPasswords()
             await speaker?.start()
             beginSequence()
+            lookForOldPods()
         } catch {
             await stop(reason: "it could not start")
             throw error
@@ -112,7 +119,8 @@ package actor Agent: Loop {
         LogLine.stopping(reason).log(to: logger)
         for peer in peers { history.note(peer.settings.name, .agent, "martletd stops: \(reason)") }
         for timer in [passwordTimer, arrivalTimer] { timer?.cancel() }
-        (passwordTimer, arrivalTimer) = (nil, nil)
+        passwordWatcher?.cancel()
+        (passwordTimer, arrivalTimer, passwordWatcher) = (nil, nil, nil)
         endSequence()
         await discovery?.stop()
         listener?.cancel()
@@ -219,6 +227,7 @@ package actor Agent: Loop {
             kernel: configuration.fib.enabled ? kernel : nil, seed: .random(in: .min ... .max), logger: logger)
         self.speaker = speaker
         await speaker.observeSessions { [weak self] count in self?.post { $0.sessionsChanged(count) } }
+        await speaker.observeConflicts { [weak self] list in self?.post { $0.conflictsChanged(list) } }
         await speaker.observeConvergence { [weak self] in self?.post { $0.routesAreComplete() } }
         await speaker.setTopology(topology)
         await applyPrefixes()
@@ -241,8 +250,9 @@ package actor Agent: Loop {
     }
 
     func writeNodeState() {
-        let state = NodeState(
+        var state = NodeState(
             name: configuration.node.name, podCIDRs: configuration.node.podCIDRs, mtu: topology.uplinkMTU ?? 1500)
+        state.blocked = blockedText
         do throws(SystemError) {
             try state.write(to: configuration.node.stateDir)
         } catch {

@@ -46,6 +46,9 @@ extension ControlAnswers {
         checks.append(
             CheckDocument("sessions", ok: up > 0 || sessions.isEmpty, "\(up) of \(sessions.count) established"))
         let sequence = await agent.sequence
+        let conflicts = await agent.conflicts
+        let conflict = conflicts.first.map(\.description) ?? "nobody else announces them"
+        checks.append(CheckDocument("podCIDRs", ok: conflicts.isEmpty, conflict))
         checks.append(CheckDocument("start", ok: sequence.isReady, sequence.text))
         let farewell = await agent.drainState.state
         checks.append(CheckDocument("drain", ok: farewell == .serving, farewell.rawValue))

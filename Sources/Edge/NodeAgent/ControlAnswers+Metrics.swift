@@ -15,6 +15,7 @@ extension ControlAnswers {
         text.sample(
             "draining", [DrainDocument.State.serving: 0, .draining: 1, .drained: 2][await agent.drainState.state] ?? 0)
         text.configuration(await agent.configurationState(), isReady: await agent.sequence.isReady)
+        text.podCIDRs(conflicts: await agent.conflicts.count, oldPods: await agent.oldPods.count)
         text.sessions(sessions)
         text.families(sessions)
         text.messages(sessions)
@@ -37,6 +38,14 @@ extension ControlAnswers {
 extension Exposition {
     fileprivate func labels(_ session: SessionDocument) -> [(String, String)] {
         [("peer", session.peer), ("peer_as", String(session.asn))]
+    }
+
+    /// What is wrong with the node's own prefixes.
+    fileprivate mutating func podCIDRs(conflicts: Int, oldPods: Int) {
+        family("podcidr_conflicts", .gauge, "Prefixes inside our podCIDRs that somebody else announces.")
+        sample("podcidr_conflicts", conflicts)
+        family("pods_outside_podcidrs", .gauge, "Pods whose addresses lie in no podCIDR of the node any more.")
+        sample("pods_outside_podcidrs", oldPods)
     }
 
     /// The file, and the way to readiness.

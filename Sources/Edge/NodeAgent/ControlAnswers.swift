@@ -44,6 +44,8 @@ struct ControlAnswers: ControlProvider {
         document.drain = await farewell()
         document.configuration = await agent.configurationState()
         document.start = await agent.sequence.text
+        document.conflicts = await agent.conflicts.map(\.description)
+        document.oldPods = await agent.oldPods.count
         return document
     }
 

@@ -24,6 +24,9 @@ actor SpeakerLoop: Loop {
     private var onSessions: (@Sendable (Int) -> Void)?
     /// Hears once that every peer has told all, or that the deferral is over.
     private var onConvergence: (@Sendable () -> Void)?
+    /// Who else announces our prefixes.
+    var conflicts = ConflictWatch()
+    var onConflicts: (@Sendable ([PrefixConflict]) -> Void)?
     private var paces: [PeerID: AdvertisementPace] = [:]
     let kernel: KernelLoop?
     private let logger: Logger
@@ -94,7 +97,7 @@ actor SpeakerLoop: Loop {
         holdTimer = nil
         loops = [:]
         outputs = [:]
-        (onSessions, onConvergence) = (nil, nil)
+        (onSessions, onConvergence, onConflicts) = (nil, nil, nil)
     }
 
     func addPeer(_ peer: SpeakerPeer) -> PeerID { speaker.addPeer(peer) }
@@ -129,6 +132,7 @@ actor SpeakerLoop: Loop {
 
     func originate(_ prefixes: Set<Prefix>) {
         originated = prefixes
+        conflicts.needsScan = true
         speaker.originate(prefixes, at: .now)
         wake()
     }
@@ -183,6 +187,7 @@ actor SpeakerLoop: Loop {
 
     func receive(_ updates: [Update], from id: PeerID, loop: PeerLoop, announcing count: Int) {
         speaker.receive(updates, from: id, at: .now)
+        noteConflicts(updates)
         if speaker.blocked(id).count > 0 { loop.post { $0.limitBlocks() } }
         let fullest = speaker.pathCount(id)
         loop.post { $0.batchIsDone(fullest.family, held: fullest.count, announcing: count) }
@@ -234,6 +239,7 @@ actor SpeakerLoop: Loop {
             if !routes.isEmpty { kernel.post { $0.apply(routes) } }
         }
         installAggregates()
+        checkConflicts()
         var isBusy = speaker.hasChanges || speaker.hasWork
         var waits: [Instant] = []
         for (id, output) in outputs where output.isWritable {

@@ -82,6 +82,10 @@ package enum Render {
         if let configuration = document.configuration {
             pairs.append(("Configuration", "\(configuration.file ?? "none"): \(configurationState(configuration))"))
         }
+        for conflict in document.conflicts ?? [] { pairs.append(("CONFLICT", conflict)) }
+        if let count = document.oldPods, count > 0 {
+            pairs.append(("Old pods", "\(Printable.count(count, "pod")) outside of the pod CIDRs, not reachable"))
+        }
         if let drain = document.drain { pairs.append(("Drain", String(Self.drain(drain).dropLast()))) }
         return lines(pairs)
     }

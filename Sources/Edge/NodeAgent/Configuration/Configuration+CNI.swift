@@ -11,6 +11,8 @@ extension Configuration {
         package var name = "10-martlet.conflist"
         /// Absolute path of a list to write; nil: the standard one.
         package var template: String?
+        /// Whether ADD is refused while pods live that have addresses of earlier podCIDRs.
+        package var refuseWhileOldPods = false
     }
 
     static func cni(_ section: ConfigurationSection) -> CNISettings {
@@ -30,7 +32,10 @@ extension Configuration {
         }
         let template = section.value("template", "the absolute path of a list", ConfigurationValue.absolutePath)
         settings.template = template?.value
-        if write == nil, settings != CNISettings() {
+        let plain = settings
+        let refuse = section.value("refuseWhileOldPods", ConfigurationValue.boolWords, ConfigurationValue.bool)
+        settings.refuseWhileOldPods = refuse?.value ?? false
+        if write == nil, plain != CNISettings() {
             section.problems.warning(
                 section.mark, "cni has settings, but no list is written without cni.write: true; add it")
         }
