@@ -87,6 +87,7 @@ extension Agent {
         let old = configuration
         configuration = new
         logControl?.set(new.log)
+        checkSettings()
         await applyPrefixes()
         writeSessions()
         await leaks?.change(new.ipam)

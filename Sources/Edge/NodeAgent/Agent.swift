@@ -82,6 +82,9 @@ package actor Agent: Loop {
     var oldPodTimer: LoopTimer?
     /// What the log shows; nil: nobody can change that.
     let logControl: LogControl?
+    var settings = KernelSettings(mayChange: false)
+    /// The uplinks that the settings were made for.
+    var checkedUplinks: Set<String>?
 
     package init(_ configuration: Configuration, logger: Logger, logControl: LogControl? = nil) {
         self.configuration = configuration
@@ -166,11 +169,12 @@ package actor Agent: Loop {
     }
 
     private func startKernel() async throws(StartFailure) {
-        let settings = KernelConfiguration(
+        var place = KernelConfiguration(
             enabled: configuration.fib.enabled, table: configuration.fib.table, metric: configuration.fib.metric)
+        place.ecmp = configuration.fib.ecmp
         let logger = logger
         let kernel = KernelLoop(
-            settings, onTopology: { [weak self] topology in self?.post { $0.topologyChanged(topology) } },
+            place, onTopology: { [weak self] topology in self?.post { $0.topologyChanged(topology) } },
             onEvent: { LogLine.kernel($0).log(to: logger) })
         do {
             let found = try await kernel.start()
@@ -192,7 +196,8 @@ package actor Agent: Loop {
             )
         }
         routerID = id
-        if configuration.fib.enabled { enableForwarding() }
+        settings = KernelSettings(mayChange: configuration.fib.changesSettings)
+        checkSettings()
     }
 
     /// Without it pods come and go all the same: then DELs delete their links themselves.
@@ -203,16 +208,6 @@ package actor Agent: Loop {
             self.sweeper = sweeper
         } catch {
             LogLine.podLinksStay("\(error)").log(to: logger)
-        }
-    }
-
-    private func enableForwarding() {
-        for family in AddressFamily.allCases {
-            do throws(SystemError) {
-                try KernelSettings.enableForwarding(family)
-            } catch {
-                LogLine.setting("\(family) forwarding", failed: error.description).log(to: logger)
-            }
         }
     }
 
@@ -267,6 +262,7 @@ package actor Agent: Loop {
         speaker?.post { $0.setTopology(topology) }
         discovery?.post { $0.setTopology(topology) }
         updatePlaces()
+        checkSettings()
         if topology.uplinkMTU != mtu { writeNodeState() }
     }
 

@@ -30,18 +30,3 @@ struct NodeState {
         String(text.unicodeScalars.filter { $0 != "\"" && $0 != "\\" && $0.value >= 0x20 })
     }
 }
-
-/// Kernel settings that routing needs.
-enum KernelSettings {
-    /// Turns forwarding on for a family.
-    static func enableForwarding(_ family: AddressFamily) throws(SystemError) {
-        let path = family == .ipv4 ? "/proc/sys/net/ipv4/ip_forward" : "/proc/sys/net/ipv6/conf/all/forwarding"
-        // Writing even the same value makes the kernel go through every interface, and in a container it may be
-        // forbidden: somebody else has set it then.
-        if StateFile.pseudo(path)?.first == "1" { return }
-        let fd = try check("open \(path)") { open(path, O_WRONLY | O_CLOEXEC) }
-        defer { close(fd) }
-        var one = UInt8(ascii: "1")
-        _ = try check("write \(path)") { pwrite(fd, &one, 1, 0) }
-    }
-}
