@@ -105,7 +105,7 @@ import Testing
         #expect(rig.ledger.counters.healed == 2)
     }
 
-    @Test func `a fight over a route is not fought more than five times a minute`() throws {
+    @Test func `R62: a fight over a route is not fought more than five times a minute`() throws {
         var rig = try rig()
         rig.ledger.set(try Sample.change("10.1.0.0/24", "192.0.2.1"))
         rig.run()
@@ -123,7 +123,8 @@ import Testing
         #expect(rig.kernel.routes == [ours])
     }
 
-    @Test func `one refused route keeps no other back and is tried again after 1, 2, 4 and at most 30 seconds`() throws
+    @Test func `R66: one refused route keeps no other back and is tried again after 1, 2, 4 and at most 30 seconds`()
+        throws
     {
         var rig = try rig()
         let bad = try Sample.prefix("10.5.0.0/24")

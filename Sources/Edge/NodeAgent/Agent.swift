@@ -50,7 +50,9 @@ package actor Agent: Loop {
     var drainState = DrainDocument(state: .serving)
     /// What happened to every session.
     let history = HistoryBook()
-    private(set) var listener: TCPListener?
+    var listener: TCPListener?
+    /// Tries the port again that another speaker has.
+    var listenTimer: LoopTimer?
     /// By the name of the peer, or of the entry with a range.
     var passwords: [String: PasswordWatch] = [:]
     var passwordTimer: LoopTimer?
@@ -102,6 +104,8 @@ package actor Agent: Loop {
         for timer in [passwordTimer, arrivalTimer] { timer?.cancel() }
         (passwordTimer, arrivalTimer) = (nil, nil)
         await discovery?.stop()
+        listenTimer?.cancel()
+        listenTimer = nil
         listener?.cancel()
         listener = nil
         let notification: NotificationMessage? =
@@ -248,28 +252,6 @@ package actor Agent: Loop {
         updatePlaces()
         if topology.uplinkMTU != mtu { writeNodeState() }
     }
-
-    private func listen() throws(StartFailure) {
-        let port = configuration.bgp.listenPort
-        guard port != 0 else { return }
-        let wildcard = IPAddress(leftAligned: 0, family: Self.hasIPv6 ? .ipv6 : .ipv4)
-        let address = SocketAddress(configuration.bgp.listenAddress ?? wildcard, port: port)
-        do throws(SystemError) {
-            listener = try TCPListener(on: address, queue: executor.queue) { [weak self] fd, remote in
-                guard let self else { return _ = close(fd) }
-                self.assumeIsolated { $0.accept(fd, remote, isKnown: false) }
-            }
-        } catch {
-            throw StartFailure(
-                description:
-                    "cannot listen for BGP: \(error); is another speaker running? set bgp.listenPort or listenAddress"
-            )
-        }
-        LogLine.listening(address.description).log(to: logger)
-    }
-
-    /// Whether the kernel has IPv6 at all.
-    private static var hasIPv6: Bool { access("/proc/net/if_inet6", F_OK) == 0 }
 
     // MARK: peers
 

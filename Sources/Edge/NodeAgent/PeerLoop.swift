@@ -51,6 +51,8 @@ actor PeerLoop: Loop {
     /// When it is looked whether there is room for what the limit keeps out.
     var blockTimer: LoopTimer?
     private var faultLines = LogLimiter<AttributeFault>()
+    /// When the node last had no processor for us.
+    var delayLines = LogLimiter<Delay>()
     private var batchesInFlight = 0
     /// What the speaker held of the peer at its last word, and what is on its way there.
     var tally = PrefixTally()
@@ -162,6 +164,7 @@ actor PeerLoop: Loop {
 
     private func tick() {
         let now = Instant.now
+        noteDelay(of: machine.nextDeadline, at: now)
         let wire = session.flatMap { wires[$0] }
         if let session, let wire, wire.hasProgressed() { machine.sendProgress(on: session, at: now) }
         perform(machine.tick(at: now, unreadInput: wire?.connection.hasUnreadInput ?? false))
