@@ -54,11 +54,8 @@ package final class ControlGroup: Sendable {
         return Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
     }
 
-    /// Moves a running process, with all its threads.
+    /// Moves a running process, with all its threads. Memory that it has already stays where it was counted.
     package func add(_ pid: pid_t) throws { try write("\(pid)", to: "cgroup.procs") }
-
-    /// What runs a command inside from its first instruction on: its pid stays that of the shell.
-    package var entry: [String] { ["sh", "-c", "echo $$ >'\(path)/cgroup.procs' && exec \"$@\"", "sh"] }
 
     /// Takes it away; its processes are dead by then.
     package func remove() {

@@ -12,7 +12,7 @@ package struct Usage: Sendable, CustomStringConvertible {
         let stat = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
         // The name in parentheses may hold blanks: the fields are counted behind it.
         let fields = stat.suffix(from: stat.lastIndex(of: ")") ?? stat.startIndex).split(separator: " ")
-        guard fields.count > 17, let user = Double(fields[12]), let system = Double(fields[13]) else {
+        guard fields.count > 18, let user = Double(fields[12]), let system = Double(fields[13]) else {
             throw LabError("/proc/\(pid)/stat cannot be read")
         }
         cpu = (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
@@ -24,7 +24,7 @@ package struct Usage: Sendable, CustomStringConvertible {
             } ?? 0
         }
         (resident, peak) = (mebibytes("VmRSS"), mebibytes("VmHWM"))
-        threads = Int(fields[17]) ?? 0
+        threads = Int(fields[18]) ?? 0
         descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count
     }
 

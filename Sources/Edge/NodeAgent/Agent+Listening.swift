@@ -28,6 +28,28 @@ extension Agent {
         }
     }
 
+    /// Calls that may wait for the peers to be made.
+    private static let mostEarlyCalls = 64
+
+    /// The port is open, and not every peer has been made: whom a caller is cannot be told yet.
+    func keep(_ fd: CInt, _ remote: SocketAddress) {
+        guard (earlyCalls?.count ?? 0) < Self.mostEarlyCalls else { return _ = close(fd) }
+        earlyCalls?.append((fd, remote))
+    }
+
+    /// Every peer has been made.
+    func admitEarlyCalls() {
+        let calls = earlyCalls ?? []
+        earlyCalls = nil
+        for (fd, remote) in calls { accept(fd, remote, isKnown: false) }
+    }
+
+    /// The agent stops.
+    func dropEarlyCalls() {
+        for (fd, _) in earlyCalls ?? [] { close(fd) }
+        earlyCalls = []
+    }
+
     private var listenPlace: SocketAddress {
         let wildcard = IPAddress(leftAligned: 0, family: Self.hasIPv6 ? .ipv6 : .ipv4)
         return SocketAddress(configuration.bgp.listenAddress ?? wildcard, port: configuration.bgp.listenPort)

@@ -51,6 +51,8 @@ package actor Agent: Loop {
     /// What happened to every session.
     let history = HistoryBook()
     var listener: TCPListener?
+    /// Who called before every peer was made; nil when they are.
+    var earlyCalls: [(fd: CInt, remote: SocketAddress)]? = []
     /// Tries the port again that another speaker has.
     var listenTimer: LoopTimer?
     /// By the name of the peer, or of the entry with a range.
@@ -90,6 +92,7 @@ package actor Agent: Loop {
             startDiscovery()
             for settings in configuration.bgp.peers where !settings.isRange { await startPeer(settings) }
             readPasswords()
+            admitEarlyCalls()
             await speaker?.start()
         } catch {
             await stop(reason: "it could not start")
@@ -108,6 +111,7 @@ package actor Agent: Loop {
         listenTimer = nil
         listener?.cancel()
         listener = nil
+        dropEarlyCalls()
         let notification: NotificationMessage? =
             configuration.bgp.gracefulRestart.enabled && configuration.fib.enabled
             ? nil : .cease(.administrativeShutdown)

@@ -176,10 +176,15 @@ extension Interop {
                 let track =
                     "table inet drill { chain in { type filter hook prerouting priority 0; ct state new counter; }; }"
                 try rack.nodes[0].require("nft", track)
-                try eventually("flows are tracked") {
-                    try rack.nodes[0].require("cat", "/proc/sys/net/netfilter/nf_conntrack_count") != "0\n"
+                // The session is known when it has spoken both ways.
+                func spoken() throws -> [Int] {
+                    let session = try nodes[0].session("tor")
+                    return ["messagesSent", "messagesReceived"].map { session[$0]["keepalive"].int ?? 0 }
                 }
-                try streams[0].advance(by: 100)
+                let before = try spoken()
+                try eventually("both sides have said KEEPALIVE") {
+                    try zip(spoken(), before).allSatisfy { $0 > $1 + 1 }
+                }
                 let full = """
                     table inet full {
                       chain in { type filter hook prerouting priority -199; ct state new drop; }

@@ -29,9 +29,8 @@ extension Interop {
                 own.deferralTime = 3
                 own.peers[1].passive = true
                 let node = try rack.martlet(0, own)
-                node.entry = group.entry
                 try node.start()
-                node.entry = []
+                try group.add(try #require(node.pid))
                 let all = Set(Rack.podCIDRs(0) + [remote4, remote6])
                 let (lost, kept) = (Self.bits(false), Self.bits(true))
                 try rack.nodes[0].waitPrefixes(all, protocolID: 179)
@@ -75,7 +74,7 @@ extension Interop {
             try speaker.establish(asn: Rack.torASN(1))
             speaker.listen()
             try node.waitEstablished(link.routerIPv4)
-            try group.set(.memory(group.memory + 1 << 20))
+            try group.set(.memory(group.memory + 2 << 20))
             for start in stride(from: 0, to: 180_000, by: 500) where node.isRunning {
                 let prefixes = (start..<(start + 500)).map {
                     Prefix(bits: UInt128(0x1000_0000 + $0 * 16) << 96, length: 28, family: .ipv4)
