@@ -182,7 +182,12 @@ package actor Agent: Loop {
             )
         }
         routerID = id
-        if configuration.fib.enabled { enableForwarding() }
+        guard configuration.fib.enabled else { return }
+        // A node that forwards before its podCIDRs end here sends a packet for a pod that it has not back to the router
+        // that it came from.
+        await kernel.setAggregates(configuration.node.podCIDRs)
+        await kernel.settled()
+        enableForwarding()
     }
 
     /// Without it pods come and go all the same: then DELs delete their links themselves.
