@@ -164,6 +164,22 @@ import Testing
         #expect(rig.kernel.routes.map(\.nextHops.count).sorted() == [1, 2])
     }
 
+    @Test func `a dead gateway leaves every route that has another and takes those that have none`() throws {
+        var rig = try rig()
+        rig.ledger.set(try Sample.change("10.1.0.0/24", "192.0.2.1", "198.51.100.1"))
+        rig.ledger.set(try Sample.change("10.2.0.0/24", "192.0.2.1"))
+        rig.run()
+        var topology = try Sample.topology()
+        topology.unreachable = [DeadGateway(address: try Sample.address("192.0.2.1"))]
+        rig.ledger.update(topology)
+        rig.run()
+        #expect(rig.kernel.routes == [try Sample.installed("10.1.0.0/24", via: "198.51.100.1", index: 3)])
+        #expect(rig.status(try Sample.prefix("10.2.0.0/24")) == .unresolved("next hop 192.0.2.1: BFD is down"))
+        rig.ledger.update(try Sample.topology())
+        rig.run()
+        #expect(rig.kernel.routes.map(\.nextHops.count).sorted() == [1, 2])
+    }
+
     @Test func `what the kernel dropped in silence comes back after a reading`() throws {
         var rig = try rig()
         rig.ledger.set(try Sample.change("10.1.0.0/24", "192.0.2.1"))

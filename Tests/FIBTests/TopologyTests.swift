@@ -88,3 +88,23 @@ import Testing
         #expect(InterfaceAddress(address: try Sample.address("10.0.0.1"), prefixLength: 33) == nil)
     }
 }
+
+extension TopologyTests {
+    @Test func `a next hop that BFD has found dead is left out, on its interface or on all`() throws {
+        var topology = try Sample.topology()
+        let (first, second) = (try Sample.address("192.0.2.1"), try Sample.address("198.51.100.1"))
+        let hops = [DesiredNextHop(gateway: first), DesiredNextHop(gateway: second)]
+        topology.unreachable = [DeadGateway(address: first)]
+        #expect(
+            topology.resolve(hops, family: .ipv4)
+                == .resolved([RouteNextHop(gateway: second, interfaceIndex: 3)]))
+        topology.unreachable.insert(DeadGateway(address: second, interface: "eth1"))
+        #expect(topology.resolve(hops, family: .ipv4) == .unresolved("next hop 198.51.100.1: BFD is down"))
+
+        let peer = DesiredNextHop(gateway: try Sample.address("fe80::9"), interface: "eth1")
+        topology.unreachable = [DeadGateway(address: peer.gateway, interface: "eth0")]
+        #expect(
+            topology.resolve([peer], family: .ipv6)
+                == .resolved([RouteNextHop(gateway: peer.gateway, interfaceIndex: 3)]))
+    }
+}

@@ -117,6 +117,24 @@ import Testing
         #expect(rig.topologies.all.count >= 4)
     }
 
+    @Test func `a gateway that does not forward is left out until it does`() async throws {
+        let rig = try KernelRig()
+        try await rig.start()
+        try await rig.apply([("10.1.0.0/24", ["192.0.2.1", "198.51.100.1"]), ("10.2.0.0/24", ["192.0.2.1"])])
+        await rig.loop.settled()
+        let wanted = try rig.routes()
+        let dead = DeadGateway(address: try #require(IPAddress("192.0.2.1")))
+        await rig.loop.setUnreachable([dead])
+        try await rig.expect(["10.1.0.0/24 198.51.100.1"])
+        #expect(try await rig.status("10.2.0.0/24") == .unresolved("next hop 192.0.2.1: BFD is down"))
+        // Links may change meanwhile.
+        try rig.ip("addr add 203.0.113.10/24 dev up1")
+        try await rig.eventually { rig.topologies.all.last?.interfaces.contains { $0.addresses.count > 3 } == true }
+        try await rig.expect(["10.1.0.0/24 198.51.100.1"])
+        await rig.loop.setUnreachable([])
+        try await rig.expect(wanted)
+    }
+
     @Test func `aggregates are unreachable and go when everything is withdrawn`() async throws {
         let rig = try KernelRig()
         try await rig.start()

@@ -17,6 +17,8 @@ extension Topology {
         var reason = "no next hop"
         for hop in nextHops {
             switch interface(for: hop, family: family) {
+            case .success(let interface) where isDead(hop.gateway, through: interface.name):
+                reason = "next hop \(hop.gateway): BFD is down"
             case .success(let interface):
                 // The kernel refuses the same IPv6 next hop twice in one route.
                 let isKnown = found.contains { $0.gateway == hop.gateway && $0.interfaceIndex == interface.index }

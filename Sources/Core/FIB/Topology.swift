@@ -65,6 +65,8 @@ package struct Topology: Hashable, Sendable {
     package let interfaces: [Interface]
     /// Next hops of the kernel's default routes that are not ours, the preferred one of each family first.
     package var defaultGateways: [DefaultGateway] = []
+    /// Next hops that do not forward, whatever the interfaces say: no route uses them (RFC 5882 section 3.2).
+    package var unreachable: Set<DeadGateway> = []
 
     package init(interfaces: [Interface] = []) { self.interfaces = interfaces.sorted { $0.index < $1.index } }
 

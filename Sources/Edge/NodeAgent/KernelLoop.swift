@@ -44,6 +44,8 @@ package actor KernelLoop: Loop {
     /// routes, they are part of a sequence of which every step counts.
     var followsEchoes = false
     var linksChanged = false
+    /// Next hops that do not forward, though their interfaces are up.
+    private var unreachable: Set<DeadGateway> = []
 
     package init(
         _ configuration: KernelConfiguration, onTopology: @Sendable @escaping (Topology) -> Void,
@@ -123,6 +125,22 @@ package actor KernelLoop: Loop {
         guard configuration.enabled else { return }
         ledger.setAggregates(prefixes)
         queueTurn()
+    }
+
+    /// The next hops that do not forward now, all of them: routes leave them out from this moment on, whoever announced
+    /// the routes, and use those again that are not named any more. Peers need not have been told: it is quicker than
+    /// the end of a session.
+    package func setUnreachable(_ gateways: Set<DeadGateway>) {
+        guard configuration.enabled, gateways != unreachable else { return }
+        unreachable = gateways
+        updateLedger()
+        queueTurn()
+    }
+
+    private func updateLedger() {
+        var topology = topology
+        topology.unreachable = unreachable
+        ledger.update(topology)
     }
 
     /// Every peer has converged: what an earlier run left and nobody wants is removed from now on.
@@ -224,7 +242,7 @@ package actor KernelLoop: Loop {
         let topology = links.topology
         guard topology != self.topology else { return }
         self.topology = topology
-        ledger.update(topology)
+        updateLedger()
         onTopology(topology)
     }
 
