@@ -99,7 +99,7 @@ import Testing
         #expect(rig.kernel.routes == [ours])
         #expect(rig.takeNotes() == [.healed(ours.prefix)])
         _ = rig.kernel.apply(.replace(try Sample.installed("10.1.0.0/24", via: "192.0.2.66")), cause: .others)
-        rig.run()
+        rig.run(at: Sample.instant(5))
         #expect(rig.kernel.routes == [ours])
         #expect(rig.takeNotes() == [.healed(ours.prefix)])
         #expect(rig.ledger.counters.healed == 2)
@@ -121,6 +121,23 @@ import Testing
         #expect(text == "another program keeps changing or removing it")
         rig.run(at: Sample.instant(70))
         #expect(rig.kernel.routes == [ours])
+    }
+
+    @Test func `R61: a route that is flushed in ten rounds within a moment is one that was lost once`() throws {
+        var rig = try rig()
+        rig.ledger.set(try Sample.change("10.1.0.0/24", "192.0.2.1"))
+        rig.run()
+        let ours = try Sample.installed("10.1.0.0/24")
+        for flush in 0..<5 {
+            let start = Sample.instant(Int64(5 * flush))
+            for round in 0..<10 {
+                _ = rig.kernel.apply(.delete(ours), cause: .others)
+                rig.run(at: start + .milliseconds(2 * round))
+            }
+            #expect(rig.kernel.routes == [], "it waits until the flush is over")
+            rig.run(at: start + .seconds(2))
+            #expect(rig.kernel.routes == [ours], "flush \(flush)")
+        }
     }
 
     @Test func `R66: one refused route keeps no other back and is tried again after 1, 2, 4 and at most 30 seconds`()

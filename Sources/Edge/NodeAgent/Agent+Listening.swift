@@ -6,9 +6,9 @@ extension Agent {
     /// How soon a port that another speaker has is tried again.
     private static let listenRetryTime = Duration.seconds(5)
 
-    /// Opens the port for the peers' calls. Where another speaker has it, a node that may call its peers does so without
-    /// being called, and listens when the port is free: two speakers on a node are a mistake that must not cost the
-    /// routes of its pods.
+    /// Opens the port for the peers' calls. Where another speaker has it, a node that may call its peers does so
+    /// without being called, and listens when the port is free: two speakers on a node are a mistake that must not cost
+    /// the routes of its pods.
     func listen() throws(StartFailure) {
         guard configuration.bgp.listenPort != 0 else { return }
         do throws(SystemError) {

@@ -46,11 +46,11 @@ extension LongDrill {
         case .reload: nodes[node].reload()
         case .reset: _ = try nodes[node].ctl("reset", rack.link(tor: tor, node: node).routerIPv4)
         case .halfOpen: try openHalf(100, tor, node)
-        case .flush:
+        case .flush where mayLose(node):
             for family in ["-4", "-6"] {
                 try rack.nodes[node].require("ip", family, "route", "flush", "proto", "179")
             }
-        case .delete:
+        case .delete where mayLose(node):
             let routes = try rack.nodes[node].routes(protocolID: 179)
             guard !routes.isEmpty else { return }
             let prefix = routes[pick(routes.count)].prefix
@@ -61,7 +61,7 @@ extension LongDrill {
             pause(2)
             try rack.setLink(tor: tor, node: node, up: true)
         case .address: try renewAddress(tor, node)
-        case .churn: try churn(node)
+        case .churn, .flush, .delete: try churn(node)
         }
     }
 

@@ -21,6 +21,8 @@ final class LongDrill: @unchecked Sendable {
     private let lock = NSLock()
     private var pods: [(pod: Pod, node: Int)] = []
     private var names = 0
+    /// When somebody last took routes away, by node.
+    private var losses: [Int: [Date]] = [:]
     /// Nodes whose agent does not run now, or was just started: its kernel is looked at when that is over.
     private var excused: Set<Int> = []
     private var faults: [String] = []
@@ -90,6 +92,16 @@ final class LongDrill: @unchecked Sendable {
     /// Places in the list of pods of a node.
     func podIndices(_ node: Int) -> [Int] { lock.withLock { pods.indices.filter { pods[$0].node == node } } }
 
+    /// Whether routes may be taken from a node: more than five times in a minute are a fight, which the agent leaves.
+    func mayLose(_ node: Int) -> Bool {
+        lock.withLock {
+            let recent = (losses[node] ?? []).filter { Date().timeIntervalSince($0) < 61 }
+            guard recent.count < 4 else { return false }
+            losses[node] = recent + [Date()]
+            return true
+        }
+    }
+
     // MARK: faults
 
     func pick(_ count: Int) -> Int { lock.withLock { Int(random.next() % UInt64(max(1, count))) } }
@@ -153,15 +165,15 @@ final class LongDrill: @unchecked Sendable {
         for from in now {
             for to in now where to.pod !== from.pod {
                 for family in AddressFamily.allCases {
-                    let outcome = try? Probe(from: from.pod.namespace).udp(try to.pod.address(family), attempts: 6)
+                    let outcome = try? Probe(from: from.pod.namespace).udp(try to.pod.address(family), attempts: 8)
                     guard outcome?.echo == nil else { continue }
                     // A pod that went meanwhile answers nobody.
                     let still = livePods
                     guard [from.pod, to.pod].allSatisfy({ pod in still.contains { $0.pod === pod } }) else { continue }
+                    let words = outcome.map { "\($0)" } ?? "no socket"
                     throw LabError(
                         "\(from.pod.name) on node \(from.node) does not reach \(to.pod.name) on node \(to.node) by "
-                            + "\(family): \(outcome.map { "\($0)" } ?? "no socket")\n\(state(from.node))\n\(state(to.node))"
-                    )
+                            + "\(family): \(words)\n\(state(from.node))\n\(state(to.node))")
                 }
             }
         }
@@ -187,8 +199,8 @@ final class LongDrill: @unchecked Sendable {
                 + "\((try? nodes[node].json("fib").text) ?? "")\n\(state(node))")
     }
 
-    /// Each run of an agent is measured against itself when it was ten seconds old. What connections that a fault leaves
-    /// half open cost is given back soon.
+    /// Each run of an agent is measured against itself when it was ten seconds old. What connections cost that a fault
+    /// leaves half open is given back soon.
     private func checkUsage(_ node: Int, _ bases: inout [pid_t: Base]) throws {
         guard let pid = nodes[node].pid, nodes[node].isRunning, let now = try? Usage(pid) else { return }
         guard let base = bases[pid], Date().timeIntervalSince(base.since) > 10 else {

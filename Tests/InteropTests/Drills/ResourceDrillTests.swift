@@ -110,13 +110,15 @@ extension Interop {
                 let freed = Date()
                 var honest: RawSpeaker?
                 try eventually("a peer that means it has its session") {
-                    if honest == nil || honest?.record.end != nil { honest = try scene.rogue() }
-                    honest?.listen()
+                    if honest == nil || honest?.record.end != nil {
+                        honest = try scene.rogue()
+                        honest?.listen()
+                    }
                     return try scene.isEstablished(0)
                 }
                 Drill.tell("R18", String(format: "a session again %.1f s later", Date().timeIntervalSince(freed)))
                 honest?.end()
-                return "\(descriptors.count) connections, \(Int(share * 100)) % of a core meanwhile"
+                return "\(descriptors.count) connections, \(Int(share * 100)) percent of a core meanwhile"
             }
         }
     }
