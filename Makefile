@@ -103,9 +103,9 @@ lint: toolchain ## format and syntax of all that is written here
 	@python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' $(PYTHON)
 	@echo "lint: clean"
 
-bench: root build ## BGP speed and memory against BIRD: S1, S2s and S3s, with the wire floor
+bench: root build ## BGP speed, memory and failover against BIRD: S1, S2s, S3s, S6, S7a, S7b, with the floors
 	@scripts/install-deps bench
-	@Benchmarks/bench.py -s S1,S2s,S3s -p martlet,bird,floor --adapter martlet=Benchmarks/adapters/martlet.json -n 3
+	@Benchmarks/bench.py -s S1,S2s,S3s,S6,S7a,S7b -p martlet,bird,floor --adapter martlet=Benchmarks/adapters/martlet.json -n 3
 
 bench-cni: root build ## ADD, CHECK and DEL against ptp with host-local
 	@scripts/install-deps bench
