@@ -95,7 +95,7 @@ let package = Package(
             [
                 "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB", "NeighborDiscovery",
                 "NetTypes", "PodWiring", "IPAM", "AddressStore", "AddressAudit", "Nftables", "DispatchIO", "Netlink",
-                "ControlAPI", "CYAML", "CLinux", logging,
+                "ControlAPI", "CNIInstaller", "CYAML", "CLinux", logging,
             ]),
 
         // Tools

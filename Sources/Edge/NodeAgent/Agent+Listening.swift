@@ -16,9 +16,11 @@ extension Agent {
         } catch {
             guard error.code == EADDRINUSE, configuration.bgp.peers.contains(where: { !$0.passive && !$0.isRange })
             else {
-                throw StartFailure(
-                    description: "cannot listen for BGP: \(error); is another speaker running? "
-                        + "set bgp.listenPort or listenAddress")
+                let advice =
+                    error.code == EACCES
+                    ? "\(Capabilities.advice(.netBindService)), or set bgp.listenPort to 1024 or more, or to 0"
+                    : "is another speaker running? set bgp.listenPort or listenAddress"
+                throw StartFailure(description: "cannot listen for BGP: \(error); \(advice)")
             }
             let pause = Self.listenRetryTime.wholeSeconds
             LogLine.cannotListen(

@@ -52,6 +52,13 @@ extension Namespace {
         try check(finished.succeeded, "nft: \(finished.errors)")
     }
 
+    /// Takes all routes of ours away, as somebody else might who knows their number: nexthop objects first, which takes
+    /// the routes over them (`ip route flush` of iproute2 6.1 cannot), then the others.
+    func takeRoutesAway() throws {
+        _ = try run(["ip", "nexthop", "flush", "proto", "179"])
+        for family in ["-4", "-6"] { try require("ip", family, "route", "flush", "proto", "179") }
+    }
+
     /// Packets that the rules of `addCounter` have counted, together.
     func counted() throws -> Int {
         let text = try require("nft", "list", "chain", "inet", "drill", "seen")

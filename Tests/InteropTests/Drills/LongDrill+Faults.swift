@@ -47,9 +47,8 @@ extension LongDrill {
         case .reset: _ = try nodes[node].ctl("reset", rack.link(tor: tor, node: node).routerIPv4)
         case .halfOpen: try openHalf(100, tor, node)
         case .flush where mayLose(node):
-            for family in ["-4", "-6"] {
-                try rack.nodes[node].require("ip", family, "route", "flush", "proto", "179")
-            }
+            // The agent may put some back meanwhile, which `ip` says is none of its business.
+            try? rack.nodes[node].takeRoutesAway()
         case .delete where mayLose(node):
             let routes = try rack.nodes[node].routes(protocolID: 179)
             guard !routes.isEmpty else { return }

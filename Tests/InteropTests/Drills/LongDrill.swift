@@ -139,6 +139,12 @@ final class LongDrill: @unchecked Sendable {
                 Set(Rack.podCIDRs(node)), from: rack.link(tor: tor, node: node).nodeIPv4, within: 30)
         }
         try nodes[node].waitInStep(within: 60)
+        var words = ""
+        try eventually("martletctl fib verify finds nothing", last: { words }) {
+            let finished = try nodes[node].ctl("fib", "verify")
+            words = finished.output + finished.errors
+            return finished.succeeded
+        }
     }
 
     // MARK: what must hold

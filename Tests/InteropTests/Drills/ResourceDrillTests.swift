@@ -67,8 +67,9 @@ extension Interop {
                     try Self.wait(node, for: routes + 2)
                     #expect(flood.change(announced: [], withdrawn: prefixes, until: .distantFuture))
                     try Self.wait(node, for: 2)
-                    for pod in 0..<pods {
-                        let identity = PodIdentity(name: "pod", containerID: "cycle\(cycle)pod\(pod)")
+                    for _ in 0..<pods {
+                        // One container: its link may still wait for the agent to delete it.
+                        let identity = PodIdentity(name: "pod", containerID: "comesandgoes")
                         try network.add(identity, netns: space.path)
                         try network.delete(identity, netns: space.path)
                     }

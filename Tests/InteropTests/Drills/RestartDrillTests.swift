@@ -47,9 +47,7 @@ extension Interop {
                 #expect(try rack.nodes[0].prefixes(protocolID: 179) == all)
                 // Any file that a reboot leaves is there, and nothing of the kernel's.
                 node.kill()
-                for family in ["-4", "-6"] {
-                    try rack.nodes[0].require("ip", family, "route", "flush", "proto", "179")
-                }
+                try rack.nodes[0].takeRoutesAway()
                 try node.start()
                 try eventually("a node after a reboot", last: { node.logTail }) {
                     try tor.restartBits(address) == lost && tor.state(of: address) == "Established"
