@@ -171,7 +171,7 @@ final class LongDrill: @unchecked Sendable {
         for from in now {
             for to in now where to.pod !== from.pod {
                 for family in AddressFamily.allCases {
-                    let outcome = try? Probe(from: from.pod.namespace).udp(try to.pod.address(family), attempts: 8)
+                    let outcome = try? ask(from.pod, try to.pod.address(family))
                     guard outcome?.echo == nil else { continue }
                     // A pod that went meanwhile answers nobody.
                     let still = livePods
@@ -182,6 +182,16 @@ final class LongDrill: @unchecked Sendable {
                             + "\(family): \(words)\n\(state(from.node))\n\(state(to.node))")
                 }
             }
+        }
+    }
+
+    /// Asks until there is an answer, for as long as a fabric may need to go round what broke.
+    private func ask(_ pod: Pod, _ address: IPAddress) throws -> Probe.Outcome {
+        let end = Date(timeIntervalSinceNow: 4)
+        while true {
+            let outcome = try Probe(from: pod.namespace).udp(address, attempts: 1)
+            guard outcome.echo == nil, Date() < end else { return outcome }
+            _ = poll(nil, 0, 50)
         }
     }
 
