@@ -40,6 +40,9 @@ struct DefaultRoutes: Sendable {
         }
     }
 
+    /// All of them, in no order.
+    var all: [KernelRoute] { routes }
+
     mutating func beginReading() { found = [] }
 
     mutating func read(_ route: KernelRoute) { found?.append(route) }
@@ -82,27 +85,43 @@ extension KernelRoute {
 // MARK: - As part of the topology
 
 extension TopologyBuilder {
-    /// Takes over a notification of a route; true: it was a default route that is not ours.
+    /// Takes over a notification of a route; true: it was a default route that is not ours, or one that overlaps.
     package mutating func observe(_ observation: RouteObservation, owner: UInt8) -> Bool {
+        if overlaps(observation.route, owner: owner) {
+            others.observe(observation)
+            return true
+        }
         guard DefaultRoutes.concerns(observation.route, owner: owner) else { return false }
         defaults.observe(observation)
         return true
     }
 
-    /// Starts a full reading of routes; `read` takes each, and `endReading` says whether default routes differ.
-    package mutating func beginReadingRoutes() { defaults.beginReading() }
+    /// Starts a full reading of routes; `read` takes each, and `endReading` says whether something differs.
+    package mutating func beginReadingRoutes() {
+        defaults.beginReading()
+        others.beginReading()
+    }
 
     package mutating func read(_ route: KernelRoute, owner: UInt8) {
         if DefaultRoutes.concerns(route, owner: owner) { defaults.read(route) }
+        if overlaps(route, owner: owner) { others.read(route) }
     }
 
-    package mutating func endReadingRoutes() -> Bool { defaults.endReading() }
+    package mutating func endReadingRoutes() -> Bool {
+        let differs = others.endReading()
+        return defaults.endReading() || differs
+    }
 
-    package mutating func abandonReadingRoutes() { defaults.abandonReading() }
+    package mutating func abandonReadingRoutes() {
+        defaults.abandonReading()
+        others.abandonReading()
+    }
 
     /// Whether a default route leaves by an interface.
     package func hasDefaultRoute(on index: UInt32) -> Bool { defaults.depends(on: index) }
 
     /// Takes the default routes of an earlier builder over: links were read anew, routes were not.
-    package mutating func keepRoutes(of other: TopologyBuilder) { defaults = other.defaults }
+    package mutating func keepRoutes(of other: TopologyBuilder) {
+        (defaults, others, watched) = (other.defaults, other.others, other.watched)
+    }
 }

@@ -17,6 +17,9 @@ package struct TopologyBuilder: Sendable {
 
     /// Default routes of others.
     var defaults = DefaultRoutes()
+    /// Routes of others inside of `watched`.
+    var others = DefaultRoutes()
+    var watched: [Prefix] = []
 
     package init() {}
 
@@ -30,6 +33,7 @@ package struct TopologyBuilder: Sendable {
                 return interface
             })
         topology.defaultGateways = defaults.gateways { interfaces[$0] }
+        topology.overlapping = overlapping
         return topology
     }
 
