@@ -75,7 +75,7 @@ struct DefaultRoutes: Sendable {
 
 extension KernelRoute {
     /// What is left of a route after a removal: of several next hops of IPv6 single ones go.
-    fileprivate func without(_ gone: KernelRoute) -> KernelRoute? {
+    func without(_ gone: KernelRoute) -> KernelRoute? {
         guard prefix.family == .ipv6 || nextHops == gone.nextHops else { return self }
         let left = nextHops.filter { !gone.nextHops.contains($0) }
         return left.isEmpty ? nil : KernelRoute(key: key, kind: kind, protocolID: protocolID, nextHops: left)
@@ -85,13 +85,16 @@ extension KernelRoute {
 // MARK: - As part of the topology
 
 extension TopologyBuilder {
-    /// Takes over a notification of a route; true: it was a default route that is not ours, or one that overlaps.
+    /// Takes over a notification of a route; true: it was a default route that is not ours, one that next hops may be
+    /// resolved by, or one that overlaps.
     package mutating func observe(_ observation: RouteObservation, owner: UInt8) -> Bool {
-        if overlaps(observation.route, owner: owner) {
-            others.observe(observation)
+        let isOverlap = overlaps(observation.route, owner: owner)
+        if isOverlap { others.observe(observation) }
+        if GatewayRoutes.concerns(observation.route, owner: owner) {
+            gatewayRoutes.observe(observation)
             return true
         }
-        guard DefaultRoutes.concerns(observation.route, owner: owner) else { return false }
+        guard DefaultRoutes.concerns(observation.route, owner: owner) else { return isOverlap }
         defaults.observe(observation)
         return true
     }
@@ -100,28 +103,34 @@ extension TopologyBuilder {
     package mutating func beginReadingRoutes() {
         defaults.beginReading()
         others.beginReading()
+        gatewayRoutes.beginReading()
     }
 
     package mutating func read(_ route: KernelRoute, owner: UInt8) {
         if DefaultRoutes.concerns(route, owner: owner) { defaults.read(route) }
+        if GatewayRoutes.concerns(route, owner: owner) { gatewayRoutes.read(route) }
         if overlaps(route, owner: owner) { others.read(route) }
     }
 
     package mutating func endReadingRoutes() -> Bool {
-        let differs = others.endReading()
-        return defaults.endReading() || differs
+        let differences = [defaults.endReading(), gatewayRoutes.endReading(), others.endReading()]
+        return differences.contains(true)
     }
 
     package mutating func abandonReadingRoutes() {
         defaults.abandonReading()
         others.abandonReading()
+        gatewayRoutes.abandonReading()
     }
 
-    /// Whether a default route leaves by an interface.
-    package func hasDefaultRoute(on index: UInt32) -> Bool { defaults.depends(on: index) }
+    /// Whether a route of somebody else's that we follow leaves by an interface.
+    package func hasRoute(on index: UInt32) -> Bool {
+        defaults.depends(on: index) || gatewayRoutes.depends(on: index) || others.depends(on: index)
+    }
 
     /// Takes the default routes of an earlier builder over: links were read anew, routes were not.
     package mutating func keepRoutes(of other: TopologyBuilder) {
-        (defaults, others, watched) = (other.defaults, other.others, other.watched)
+        (defaults, gatewayRoutes) = (other.defaults, other.gatewayRoutes)
+        (others, watched) = (other.others, other.watched)
     }
 }

@@ -67,6 +67,8 @@ package struct Topology: Hashable, Sendable {
     package var defaultGateways: [DefaultGateway] = []
     /// Routes of others that take a part of the cluster's addresses elsewhere.
     package var overlapping: [OverlappingRoute] = []
+    /// Routes of others that next hops beyond the links are resolved by, longest prefixes first.
+    package var gatewayRoutes: [GatewayRoute] = []
     /// Next hops whose routes are about to go, because the only session that named them has ended: left out at once
     /// where others remain.
     package var leaving: Set<IPAddress> = []

@@ -20,6 +20,8 @@ package struct TopologyBuilder: Sendable {
     /// Routes of others inside of `watched`.
     var others = DefaultRoutes()
     var watched: [Prefix] = []
+    /// Routes of others that lead beyond the links.
+    var gatewayRoutes = GatewayRoutes()
 
     package init() {}
 
@@ -34,6 +36,7 @@ package struct TopologyBuilder: Sendable {
             })
         topology.defaultGateways = defaults.gateways { interfaces[$0] }
         topology.overlapping = overlapping
+        topology.gatewayRoutes = gatewayRoutes.usable { interfaces[$0] }
         return topology
     }
 

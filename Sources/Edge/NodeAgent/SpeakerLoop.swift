@@ -157,9 +157,11 @@ actor SpeakerLoop: Loop {
         // anew.
         let own = Set(topology.interfaces.lazy.filter { !$0.isPodLink }.flatMap(\.addresses).map(\.address))
         let subnets = topology.linkSubnets
+        let routed = topology.gatewayRoutes.map(\.prefix)
         setPolicy { policy in
             policy.ownAddresses = own
             policy.linkSubnets = subnets
+            policy.routedPrefixes = routed
         }
     }
 
@@ -172,6 +174,7 @@ actor SpeakerLoop: Loop {
         let addresses = topology.sessionAddresses(local, remote)
         speaker.established(id, negotiated, addresses, at: .now)
         outputs[id] = Output(connection: connection, local: local, remote: remote)
+        forgetLoss()
         onSessions?(outputs.count)
         paces[id]?.restart()
         for summary in speaker.summaries(id) where summary.obstacle != nil {
