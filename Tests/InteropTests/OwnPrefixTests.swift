@@ -67,6 +67,32 @@ extension Interop {
             }
         }
 
+        @Test func `static routes inside our prefixes are left alone, and told by log, fib and explain`() throws {
+            try Rack.use(nodes: 1) { rack in
+                let (space, link) = (rack.nodes[0], rack.link(node: 0))
+                var configuration = rack.routerConfiguration()
+                configuration.networks = ["10.244.7.0/24"]
+                _ = try rack.startRouter(.frr, configuration)
+                try space.require("ip", "route", "add", "10.244.1.128/25", "via", link.routerIPv4, "proto", "static")
+                let node = try rack.startMartlet(0)
+                try space.waitPrefixes(Set(Rack.podCIDRs(0) + ["10.244.7.0/24"]), protocolID: 179)
+                #expect(node.logTail.contains("take a part of the cluster's prefixes elsewhere"))
+                #expect(try node.ctl("fib").output.contains("10.244.1.128/25 via \(link.routerIPv4), of protocol 4"))
+                #expect(try node.ctl("explain", "10.244.1.200").output.contains("by a route of somebody else"))
+                try space.require("ip", "route", "add", "10.244.7.0/25", "via", link.routerIPv4)
+                try eventually("the second is told") {
+                    try node.ctl("fib").output.contains("10.244.7.0/25 via \(link.routerIPv4), of protocol 3")
+                }
+                #expect(try node.ctl("explain", "10.244.7.5").output.contains("by a route of somebody else"))
+                #expect(try !node.ctl("explain", "10.244.7.200").output.contains("by a route of somebody else"))
+                // Exactly the prefix of one of ours: a conflict, which is not fought.
+                try space.require("ip", "route", "delete", "10.244.7.0/25")
+                try eventually("it is gone") { node.logTail.contains("inside the cluster's prefixes are gone") }
+                #expect(try !node.ctl("fib").output.contains("10.244.7.0/25"))
+                #expect(try space.route("10.244.1.128/25") != nil, "nobody's route is touched")
+            }
+        }
+
         @Test func `R13: our podCIDR from a ToR is rejected, and told by STATUS, metric, log and history within 1 s`()
             throws
         {

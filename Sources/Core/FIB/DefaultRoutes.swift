@@ -40,6 +40,9 @@ struct DefaultRoutes: Sendable {
         }
     }
 
+    /// All of them, in no order.
+    var all: [KernelRoute] { routes }
+
     mutating func beginReading() { found = [] }
 
     mutating func read(_ route: KernelRoute) { found?.append(route) }
@@ -82,46 +85,52 @@ extension KernelRoute {
 // MARK: - As part of the topology
 
 extension TopologyBuilder {
-    /// Takes over a notification of a route; true: it was a default route that is not ours, or one that next hops may
-    /// be resolved by.
+    /// Takes over a notification of a route; true: it was a default route that is not ours, one that next hops may be
+    /// resolved by, or one that overlaps.
     package mutating func observe(_ observation: RouteObservation, owner: UInt8) -> Bool {
+        let isOverlap = overlaps(observation.route, owner: owner)
+        if isOverlap { others.observe(observation) }
         if GatewayRoutes.concerns(observation.route, owner: owner) {
             gatewayRoutes.observe(observation)
             return true
         }
-        guard DefaultRoutes.concerns(observation.route, owner: owner) else { return false }
+        guard DefaultRoutes.concerns(observation.route, owner: owner) else { return isOverlap }
         defaults.observe(observation)
         return true
     }
 
-    /// Starts a full reading of routes; `read` takes each, and `endReading` says whether default routes differ.
+    /// Starts a full reading of routes; `read` takes each, and `endReading` says whether something differs.
     package mutating func beginReadingRoutes() {
         defaults.beginReading()
+        others.beginReading()
         gatewayRoutes.beginReading()
     }
 
     package mutating func read(_ route: KernelRoute, owner: UInt8) {
         if DefaultRoutes.concerns(route, owner: owner) { defaults.read(route) }
         if GatewayRoutes.concerns(route, owner: owner) { gatewayRoutes.read(route) }
+        if overlaps(route, owner: owner) { others.read(route) }
     }
 
     package mutating func endReadingRoutes() -> Bool {
-        let (first, second) = (defaults.endReading(), gatewayRoutes.endReading())
-        return first || second
+        let differences = [defaults.endReading(), gatewayRoutes.endReading(), others.endReading()]
+        return differences.contains(true)
     }
 
     package mutating func abandonReadingRoutes() {
         defaults.abandonReading()
+        others.abandonReading()
         gatewayRoutes.abandonReading()
     }
 
     /// Whether a route of somebody else's that we follow leaves by an interface.
     package func hasRoute(on index: UInt32) -> Bool {
-        defaults.depends(on: index) || gatewayRoutes.depends(on: index)
+        defaults.depends(on: index) || gatewayRoutes.depends(on: index) || others.depends(on: index)
     }
 
     /// Takes the default routes of an earlier builder over: links were read anew, routes were not.
     package mutating func keepRoutes(of other: TopologyBuilder) {
         (defaults, gatewayRoutes) = (other.defaults, other.gatewayRoutes)
+        (others, watched) = (other.others, other.watched)
     }
 }

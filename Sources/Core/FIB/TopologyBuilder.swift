@@ -17,6 +17,9 @@ package struct TopologyBuilder: Sendable {
 
     /// Default routes of others.
     var defaults = DefaultRoutes()
+    /// Routes of others inside of `watched`.
+    var others = DefaultRoutes()
+    var watched: [Prefix] = []
     /// Routes of others that lead beyond the links.
     var gatewayRoutes = GatewayRoutes()
 
@@ -32,6 +35,7 @@ package struct TopologyBuilder: Sendable {
                 return interface
             })
         topology.defaultGateways = defaults.gateways { interfaces[$0] }
+        topology.overlapping = overlapping
         topology.gatewayRoutes = gatewayRoutes.usable { interfaces[$0] }
         return topology
     }

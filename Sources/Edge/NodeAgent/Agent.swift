@@ -185,8 +185,10 @@ package actor Agent: Loop {
             place, onTopology: { [weak self] topology in self?.post { $0.topologyChanged(topology) } },
             onEvent: { LogLine.kernel($0).log(to: logger) })
         do {
+            await kernel.watch(configuration.node.podCIDRs + configuration.clusterCIDRs)
             let found = try await kernel.start()
             topology = found.topology
+            tellOverlaps([], topology.overlapping)
             if found.adoptedIPv4 + found.adoptedIPv6 > 0, configuration.fib.enabled {
                 LogLine.adopted(ipv4: found.adoptedIPv4, ipv6: found.adoptedIPv6).log(to: logger)
                 restart.restarted = true
@@ -254,6 +256,7 @@ package actor Agent: Loop {
             policy.allowDefault = configuration.imports.allowDefault
         }
         await speaker?.originate(Set(configuration.node.podCIDRs))
+        await kernel?.watch(configuration.node.podCIDRs + configuration.clusterCIDRs)
         await speaker?.setRules(configuration.bgp)
         writeNodeState()
     }
@@ -272,6 +275,7 @@ package actor Agent: Loop {
     private func topologyChanged(_ topology: Topology) {
         let mtu = self.topology.uplinkMTU
         callPeers(self.topology, topology)
+        tellOverlaps(self.topology.overlapping, topology.overlapping)
         self.topology = topology
         speaker?.post { $0.setTopology(topology) }
         discovery?.post { $0.setTopology(topology) }

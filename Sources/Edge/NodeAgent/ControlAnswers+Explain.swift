@@ -77,6 +77,15 @@ struct Explanation {
         if destination.isHost, let interface = topology.interface(owning: destination.address) {
             return (.nodeAddress, "\(text) is an address of this node, on \(interface.name).")
         }
+        if let other = topology.overlapping.first(where: { $0.route.prefix.contains(destination) }) {
+            let foreign = "\(text) is taken elsewhere by a route of somebody else: \(other)"
+            if own != nil, pod == nil {
+                return (.ownPodCIDR, "\(foreign), although it lies in a podCIDR of this node.")
+            }
+            if let used = prefixes.first, (Prefix(strict: used.prefix)?.length ?? 0) <= other.route.prefix.length {
+                return (.learned, "\(foreign); \(learned(used, kernel))")
+            }
+        }
         if let own { return ownVerdict(own) }
         if let used = prefixes.first { return (.learned, learned(used, kernel)) }
         if let subnet = topology.linkSubnets.first(where: { $0.contains(destination) }) {

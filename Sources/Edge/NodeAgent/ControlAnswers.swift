@@ -160,6 +160,7 @@ struct ControlAnswers: ControlProvider {
         var document = FIBDocument(routes: rows.map { FIBRouteDocument($0, topology) }, counters: counters)
         document.nextHops = NextHopsDocument(snapshot, topology)
         document.settings = await agent.settingDocuments
+        document.overlapping = topology.overlapping.map(\.description)
         return document
     }
 

@@ -79,6 +79,7 @@ package actor KernelLoop: Loop {
         links = try commands.topology()
         try chooseStyle(commands)
         try readRoutes(commands)
+        needsReading = false
         topology = links.topology
         ledger.update(topology)
         followsEchoes = true
@@ -126,6 +127,13 @@ package actor KernelLoop: Loop {
     package func apply(_ changes: [FIBChange]) {
         guard configuration.enabled else { return }
         inbox.append(contentsOf: changes)
+        queueTurn()
+    }
+
+    /// Routes of others inside these prefixes are part of the topology from now on; the node's own come first.
+    func watch(_ prefixes: [Prefix]) {
+        guard configuration.enabled, links.watch(prefixes) else { return }
+        needsReading = true
         queueTurn()
     }
 

@@ -52,6 +52,7 @@ enum LogLine {
     case podCIDRConflictOver(String)
     case oldPods(Int, refuses: Bool)
     case oldPodsGone
+    case overlapping(String, count: Int, isOver: Bool)
     case ready
     /// What an operator did with one session.
     case operation(peer: String, String)
@@ -128,6 +129,14 @@ enum LogLine {
                 [("pods", "\(count)"), ("newPods", refuses ? "refused" : "admitted")]
             )
         case .oldPodsGone: (.notice, "no pod lives outside of the podCIDRs any more", [])
+        case .overlapping(let route, let count, let isOver):
+            (
+                isOver ? .notice : .warning,
+                isOver
+                    ? "routes of others inside the cluster's prefixes are gone"
+                    : "routes of others take a part of the cluster's prefixes elsewhere; they are left alone",
+                [("route", route), ("count", "\(count)")]
+            )
         case .cniList(let what): (.notice, "list of plugins", [("result", what)])
         case .ready: (.notice, "ready: routes are complete, pods can be plugged", [])
         case .farewell(let step): (.notice, "drain", [("step", step)])

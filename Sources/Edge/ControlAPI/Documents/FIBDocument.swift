@@ -11,6 +11,8 @@ package struct FIBDocument: Codable, Sendable, Equatable {
     package var nextHops: NextHopsDocument?
     /// Kernel settings that routing depends on.
     package var settings: [KernelSettingDocument]?
+    /// Routes of others that take a part of the cluster's prefixes elsewhere, in words.
+    package var overlapping: [String]?
 
     package init(routes: [FIBRouteDocument], counters: FIBCountersDocument, enabled: Bool = true) {
         self.routes = routes

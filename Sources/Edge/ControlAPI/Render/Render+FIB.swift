@@ -9,7 +9,8 @@ extension Render {
             \(counters.failed) failed; \(Printable.count(counters.repairs, "repair")), \
             \(Printable.count(counters.resyncs, "full reading")) of the kernel
 
-            """ + nextHops(document.nextHops) + settings(document.settings ?? [])
+            """ + nextHops(document.nextHops) + overlaps(document.overlapping ?? [])
+            + settings(document.settings ?? [])
         guard !document.routes.isEmpty else { return "No routes.\n\n" + summary }
         // Nobody sees the column whose kernel has no groups.
         let hasGroups = document.routes.contains { $0.group != nil }
@@ -41,6 +42,12 @@ extension Render {
             text += group.nextHops.joined(separator: ", ") + "\n"
         }
         return text
+    }
+
+    private static func overlaps(_ routes: [String]) -> String {
+        guard !routes.isEmpty else { return "" }
+        return "Routes of others take a part of the cluster's prefixes elsewhere:\n"
+            + routes.map { Printable.text("  \($0)") + "\n" }.joined()
     }
 
     private static func settings(_ settings: [KernelSettingDocument]) -> String {
