@@ -98,6 +98,7 @@ enum Canned {
         case .routes: .routes(routes)
         case .fib: .fib(fib)
         case .pods: .pods(pods)
+        case .bfd: .bfd(bfd)
         case .explain: .explain(learned)
         case .history: .history(history)
         case .policyTest: .policy(policy)

@@ -63,6 +63,7 @@ package struct Console: Sendable {
         case .routes: Render.routes(try client.decode(RoutesDocument.self, answer), wide: wide)
         case .fib: Render.fib(try client.decode(FIBDocument.self, answer))
         case .pods: Render.pods(try client.decode(PodsDocument.self, answer), wide: wide)
+        case .bfd: Render.bfd(try client.decode(BFDDocument.self, answer), wide: wide)
         case .explain: Render.explain(try client.decode(ExplainDocument.self, answer))
         case .policyTest: Render.policy(try client.decode(PolicyDocument.self, answer))
         case .history: Render.history(try client.decode(HistoryDocument.self, answer))

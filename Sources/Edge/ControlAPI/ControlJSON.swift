@@ -36,6 +36,7 @@ extension ControlReply {
             case .routes(let document): return try Self.json(document)
             case .fib(let document): return try Self.json(document)
             case .pods(let document): return try Self.json(document)
+            case .bfd(let document): return try Self.json(document)
             case .explain(let document): return try Self.json(document)
             case .history(let document): return try Self.json(document)
             case .policy(let document): return try Self.json(document)

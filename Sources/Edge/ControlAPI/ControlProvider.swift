@@ -20,6 +20,8 @@ package enum ControlRequest: Sendable, Equatable {
     case fib(PrefixSelection)
     /// `/v1/pods`
     case pods
+    /// `/v1/bfd`
+    case bfd
     /// `/v1/explain/{address}`: an address is the prefix of its full length.
     case explain(Prefix)
     /// `/v1/sessions/{peer}/history`
@@ -108,6 +110,7 @@ package enum ControlReply: Sendable, Equatable {
     case routes(RoutesDocument)
     case fib(FIBDocument)
     case pods(PodsDocument)
+    case bfd(BFDDocument)
     case explain(ExplainDocument)
     case history(HistoryDocument)
     case policy(PolicyDocument)

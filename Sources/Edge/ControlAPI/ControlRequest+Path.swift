@@ -26,6 +26,7 @@ extension ControlRequest {
             )
         case (true, "fib", nil, _): self = .fib(try parameters.selection())
         case (true, "pods", nil, _): self = .pods
+        case (true, "bfd", nil, _): self = .bfd
         default: self = try Self.other(path, Array(parts), &parameters)
         }
         try parameters.finish()
@@ -54,7 +55,7 @@ extension ControlRequest {
                 status: 404,
                 message:
                     "no such path: \(path); there are /v1/status, /v1/sessions, /v1/sessions/PEER, "
-                    + "/v1/sessions/PEER/history, /v1/capture/PEER, /v1/routes, /v1/fib, /v1/pods, "
+                    + "/v1/sessions/PEER/history, /v1/capture/PEER, /v1/routes, /v1/fib, /v1/bfd, /v1/pods, "
                     + "/v1/explain/ADDRESS, /v1/policy/PEER/PREFIX, "
                     + "POST /v1/sessions/PEER/shutdown, POST /v1/sessions/PEER/enable, POST /v1/sessions/PEER/reset, "
                     + "POST /v1/drain, POST /v1/undrain, /healthz, /readyz, /metrics"
@@ -66,7 +67,8 @@ extension ControlRequest {
     package var method: String {
         switch self {
         case .drain, .undrain, .order: "POST"
-        case .status, .sessions, .session, .routes, .fib, .pods, .explain, .history, .policyTest, .capture, .health,
+        case .status, .sessions, .session, .routes, .fib, .pods, .bfd, .explain, .history, .policyTest, .capture,
+            .health,
             .ready,
             .metrics:
             "GET"
@@ -82,6 +84,7 @@ extension ControlRequest {
         case .routes(let query): "/v1/routes" + Self.text(query.parameters)
         case .fib(let selection): "/v1/fib" + Self.text(selection.parameters)
         case .pods: "/v1/pods"
+        case .bfd: "/v1/bfd"
         case .explain(let prefix):
             "/v1/explain/" + Self.escape(prefix.isHost ? prefix.address.description : prefix.description)
         case .history(let peer): "/v1/sessions/\(Self.escape(peer))/history"
