@@ -144,8 +144,8 @@ let package = Package(
         tests(
             "NodeAgentTests",
             [
-                "NodeAgent", "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB",
-                "PodWiring", "IPAM", "AddressStore", "DispatchIO", "NetTypes", "AgentClient", "ControlAPI", "CLinux",
+                "NodeAgent", "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB", "BFD",
+                "BFDSocket", "PodWiring", "IPAM", "AddressStore", "DispatchIO", "NetTypes", "AgentClient", "ControlAPI", "CLinux",
                 "TestKit", logging,
             ]),
         tests("TidyTests", ["TestKit"]),

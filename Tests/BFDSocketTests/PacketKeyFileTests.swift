@@ -20,6 +20,19 @@ import Testing
         #expect(key.digest([1, 2, 3]).isEmpty)
     }
 
+    @Test func `BIRD signs as we do`() throws {
+        let directory = String(try require("mktemp", "-d", "/tmp/martlet-bfdkey-XXXXXX").dropLast())
+        defer { _ = try? run(["rm", "-rf", "--", directory]) }
+        let file = "\(directory)/key"
+        try require("sh", "-c", "printf 'a good secret' > \(file)")
+        let key = try PacketKey(BFDKeySource(file: file, keyID: 7, kind: .meticulousSHA1))
+        let fixture = try #require(try Fixture.all(under: "bfd").first { $0.name.hasSuffix("signed") })
+        for start in stride(from: 0, to: fixture.bytes.count, by: 52) {
+            let packet = Array(fixture.bytes[start..<(start + 52)])
+            #expect(key.digest(packet) == Array(packet[ControlPacket.digestRange]))
+        }
+    }
+
     @Test func `a file without a key, or with too long a one, is refused in words`() throws {
         let directory = String(try require("mktemp", "-d", "/tmp/martlet-bfdkey-XXXXXX").dropLast())
         defer { _ = try? run(["rm", "-rf", "--", directory]) }

@@ -196,7 +196,8 @@ extension Interop {
                 try must(["sh", "-c", "printf 'another secret' > \(file)"])
                 scene.node.reload()
                 try eventually("nothing of BIRD counts") {
-                    try scene.near("tor")["state"].string == "down" && scene.near("tor")["packetsDiscarded"].int ?? 0 > 0
+                    let session = try scene.near("tor")
+                    return session["state"].string == "down" && session["packetsDiscarded"].int ?? 0 > 0
                 }
                 try eventually("BIRD neither believes us") { try scene.far(scene.link.nodeIPv4) != "up" }
                 try must(["sh", "-c", "printf 'a good secret' > \(file)"])

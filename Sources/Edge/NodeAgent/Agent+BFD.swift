@@ -49,7 +49,8 @@ extension Agent {
             let interface = wanted.peer.place.target?.interface
             watch = PathWatch(
                 peer: name, gateway: DeadGateway(address: wish.target.address, interface: interface),
-                dead: deadGateways, loop: loop)
+                dead: deadGateways,
+                onStep: { change in loop.post { $0.pathChanged(change) } })
             loop.post { $0.setPathWatch(watch) }
         }
         pathSessions[name] = PathSession(wish: wish, loop: loop, watch: watch)

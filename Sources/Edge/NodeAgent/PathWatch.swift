@@ -8,22 +8,25 @@ final class PathWatch: Sendable {
     let peer: String
     private let gateway: DeadGateway
     private let dead: DeadGateways
-    private let loop: PeerLoop
+    private let onStep: @Sendable (BFDChange) -> Void
     /// The session is lost, and the peer's routes are kept because it restarts.
     private let isRestarting = Mutex(false)
 
-    init(peer: String, gateway: DeadGateway, dead: DeadGateways, loop: PeerLoop) {
+    /// `onStep` hears of every change after the kernel.
+    init(
+        peer: String, gateway: DeadGateway, dead: DeadGateways, onStep: @escaping @Sendable (BFDChange) -> Void
+    ) {
         self.peer = peer
         self.gateway = gateway
         self.dead = dead
-        self.loop = loop
+        self.onStep = onStep
     }
 
     /// A step of the session. The kernel first.
     func changed(_ change: BFDChange) {
         if change.to == .up { clear() }
         if change.isFailure, !isExcused(change) { dead.set(gateway, for: peer) }
-        loop.post { $0.pathChanged(change) }
+        onStep(change)
     }
 
     /// A peer that restarts loses its BFD with its routing process, unless it says that the two are independent: then
@@ -54,18 +57,15 @@ extension PeerLoop {
         LogLine.bfd(peer: name, change).log(to: logger)
         history.note(name, .bfd, "\(change.from) to \(change.to): \(change.reason)")
         guard change.isFailure else { return }
-        guard session != nil || !wires.isEmpty else { return dropStale(change) }
-        perform(machine.pathFailed(because: change.reason, at: .now))
-    }
-
-    /// There is no session, but the peer's routes may be kept for its restart.
-    private func dropStale(_ change: BFDChange) {
-        guard patience > .zero else { return }
         guard pathWatch?.isExcused(change) != true else {
             return history.note(name, .bfd, "its routes are kept: it restarts, and BFD with it (C bit clear)")
         }
-        patience = .zero
-        history.note(name, .bfd, "its routes are not kept any longer: the path is dead")
-        speaker.post { [id] in $0.down(id, keepsRoutes: false) }
+        if session == nil, patience > .zero {
+            // There is no session to end, but the peer's routes are kept for its restart.
+            patience = .zero
+            history.note(name, .bfd, "its routes are not kept any longer: the path is dead")
+            speaker.post { [id] in $0.down(id, keepsRoutes: false) }
+        }
+        perform(machine.pathFailed(because: change.reason, at: .now))
     }
 }
