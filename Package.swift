@@ -145,8 +145,8 @@ let package = Package(
             "NodeAgentTests",
             [
                 "NodeAgent", "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB", "BFD",
-                "BFDSocket", "PodWiring", "IPAM", "AddressStore", "DispatchIO", "NetTypes", "AgentClient", "ControlAPI", "CLinux",
-                "TestKit", logging,
+                "BFDSocket", "PodWiring", "IPAM", "AddressStore", "DispatchIO", "NetTypes", "AgentClient", "ControlAPI",
+                "CLinux", "TestKit", logging,
             ]),
         tests("TidyTests", ["TestKit"]),
         tests("AgentClientTests", ["AgentClient", "ControlAPI", "TestKit"]),
