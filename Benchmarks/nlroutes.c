@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <poll.h>
@@ -139,21 +140,90 @@ static int bulk(bool add, u32 n, char *via, u32 batch, u32 metric) {
 // ---------------------------------------------------------------- observer
 static u32 N, dead;
 static u8 *has, *viad, *cnth;
+static u32 *rnh; // the nexthop object that a route uses, or 0
 static u32 present, pointing;
+// Nexthop objects: routes that use one are off the dead next hop as soon as their group is.
+struct obj {
+    u32 id, n, routes, mem[64];
+    bool group, dead;
+};
+static struct obj objs[8192];
+static u32 nobjs;
+static struct obj *find(u32 id) {
+    static u32 last;
+    if (last < nobjs && objs[last].id == id) return &objs[last];
+    for (u32 i = 0; i < nobjs; i++)
+        if (objs[i].id == id) return &objs[last = i];
+    return NULL;
+}
+static void refresh(void) { // which groups contain the dead next hop now; `pointing` follows
+    for (u32 i = 0; i < nobjs; i++) {
+        struct obj *g = &objs[i];
+        if (!g->group) continue;
+        bool d = false;
+        for (u32 j = 0; j < g->n; j++) {
+            struct obj *m = find(g->mem[j]);
+            d |= m && m->dead;
+        }
+        if (d != g->dead) pointing += d ? g->routes : -g->routes;
+        g->dead = d;
+    }
+}
+static void nexthop(struct nlmsghdr *h) { // RTM_NEWNEXTHOP or RTM_DELNEXTHOP
+    struct nhmsg *m = NLMSG_DATA(h);
+    u32 l = h->nlmsg_len - NLMSG_LENGTH(sizeof *m);
+    struct obj o = {0};
+    for (struct rtattr *a = (void *)((u8 *)m + NLMSG_ALIGN(sizeof *m)); RTA_OK(a, l); a = RTA_NEXT(a, l)) {
+        if (a->rta_type == NHA_ID) o.id = *(u32 *)RTA_DATA(a);
+        if (a->rta_type == NHA_GATEWAY && m->nh_family == AF_INET) o.dead = *(u32 *)RTA_DATA(a) == dead;
+        if (a->rta_type == NHA_GROUP) {
+            struct nexthop_grp *g = RTA_DATA(a);
+            o.group = true;
+            for (u32 k = 0; k < RTA_PAYLOAD(a) / sizeof *g && k < 64; k++) o.mem[o.n++] = g[k].id;
+        }
+    }
+    struct obj *old = find(o.id);
+    if (h->nlmsg_type == RTM_DELNEXTHOP) {
+        if (!old) return;
+        if (old->dead) pointing -= old->routes;
+        if (old->routes && rnh) // its routes went with it
+            for (u32 i = 0; i < N; i++)
+                if (rnh[i] == o.id) {
+                    rnh[i] = cnth[i] = has[i] = 0;
+                    present--;
+                }
+        *old = objs[--nobjs];
+    } else {
+        if (!old) {
+            if (nobjs == sizeof objs / sizeof *objs) die("too many nexthop objects");
+            old = &objs[nobjs++];
+            *old = (struct obj){.id = o.id};
+        }
+        o.routes = old->routes;
+        if (o.group)
+            o.dead = old->dead; // until refresh
+        else if (o.dead != old->dead)
+            pointing += o.dead ? o.routes : -o.routes;
+        *old = o;
+    }
+    refresh();
+}
 static u64 t_full, t_empty, t_nodead, t_lastev, t_half, events, overruns;
 static u32 maxpresent;
 static bool route_idx(struct nlmsghdr *h, u32 *idx, bool *usesdead,
-                      u32 *nexthops) { // is it one of ours? which next hops?
+                      u32 *nexthops, u32 *nhid) { // is it one of ours? which next hops?
     struct rtmsg *r = NLMSG_DATA(h);
     if (r->rtm_family != AF_INET || r->rtm_dst_len != 26 || r->rtm_type != RTN_UNICAST) return false;
     u32 l = h->nlmsg_len - NLMSG_LENGTH(sizeof *r), dst = 0, tab = r->rtm_table;
     *usesdead = false;
-    *nexthops = 0;
+    *nexthops = *nhid = 0;
     for (struct rtattr *a = RTM_RTA(r); RTA_OK(a, l); a = RTA_NEXT(a, l)) {
         if (a->rta_type == RTA_DST)
             dst = ntohl(*(u32 *)RTA_DATA(a));
         else if (a->rta_type == RTA_TABLE)
             tab = *(u32 *)RTA_DATA(a);
+        else if (a->rta_type == RTA_NH_ID)
+            *nhid = *(u32 *)RTA_DATA(a);
         else if (a->rta_type == RTA_GATEWAY) {
             ++*nexthops;
             if (*(u32 *)RTA_DATA(a) == dead) *usesdead = true;
@@ -171,11 +241,36 @@ static bool route_idx(struct nlmsghdr *h, u32 *idx, bool *usesdead,
             }
         }
     }
+    struct obj *o = *nhid ? find(*nhid) : NULL;
+    if (o) { // whatever the message says of its next hops, the object is right
+        *usesdead = o->dead;
+        *nexthops = o->group ? o->n : 1;
+    }
     if (tab != RT_TABLE_MAIN || (dst >> 24) != 10) return false;
     u32 i = (dst - 0x0a000000u) / 64u;
     if (i >= N) return false;
     *idx = i;
     return true;
+}
+static void dump_objs(void) { // for dumps of routes; the observer follows notifications and has no need of it
+    int f = nlsock(0);
+    struct {
+        struct nlmsghdr h;
+        struct nhmsg m;
+    } q = {.h = {.nlmsg_len = sizeof q,
+                 .nlmsg_type = RTM_GETNEXTHOP,
+                 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+                 .nlmsg_seq = 1}};
+    if (send(f, &q, sizeof q, 0) < 0) die("send");
+    for (bool done = false; !done;) {
+        ssize_t n = recv(f, rb, sizeof rb, 0);
+        if (n < 0) die("recv");
+        for (struct nlmsghdr *h = (void *)rb; NLMSG_OK(h, (u32)n); h = NLMSG_NEXT(h, n)) {
+            done |= h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR;
+            if (h->nlmsg_type == RTM_NEWNEXTHOP) nexthop(h);
+        }
+    }
+    close(f);
 }
 static void dump(u32 *total, u32 *pdead, u32 *multi) {
     int f = nlsock(0);
@@ -197,9 +292,9 @@ static void dump(u32 *total, u32 *pdead, u32 *multi) {
                 close(f);
                 return;
             }
-            u32 i, nh;
+            u32 i, nh, id;
             bool d;
-            if (h->nlmsg_type == RTM_NEWROUTE && route_idx(h, &i, &d, &nh)) {
+            if (h->nlmsg_type == RTM_NEWROUTE && route_idx(h, &i, &d, &nh, &id)) {
                 ++*total;
                 *pdead += d;
                 *multi += nh > 1;
@@ -208,9 +303,17 @@ static void dump(u32 *total, u32 *pdead, u32 *multi) {
     }
 }
 static void apply(struct nlmsghdr *h, u64 t) {
-    u32 i, nh;
+    u32 i, nh, id;
     bool d;
-    if ((h->nlmsg_type != RTM_NEWROUTE && h->nlmsg_type != RTM_DELROUTE) || !route_idx(h, &i, &d, &nh)) return;
+    if (h->nlmsg_type == RTM_NEWNEXTHOP || h->nlmsg_type == RTM_DELNEXTHOP) {
+        events++;
+        t_lastev = t;
+        nexthop(h);
+        if (present == 0 && !t_empty) t_empty = t;
+        if (pointing == 0 && !t_nodead) t_nodead = t;
+        return;
+    }
+    if ((h->nlmsg_type != RTM_NEWROUTE && h->nlmsg_type != RTM_DELROUTE) || !route_idx(h, &i, &d, &nh, &id)) return;
     events++;
     t_lastev = t;
     bool add = h->nlmsg_type == RTM_NEWROUTE;
@@ -228,7 +331,21 @@ static void apply(struct nlmsghdr *h, u64 t) {
         has[i] = p;
         present += p ? 1 : -1u;
     }
-    bool v = p && (add ? d : (d ? false : viad[i]));
+    // The route's object, or none: what points at the dead next hop by an object is counted there.
+    u32 now = !p ? 0 : add ? id : rnh[i];
+    if (now != rnh[i]) {
+        struct obj *a = find(rnh[i]), *b = find(now);
+        if (a && rnh[i]) {
+            a->routes--;
+            pointing -= a->dead;
+        }
+        if (b && now) {
+            b->routes++;
+            pointing += b->dead;
+        }
+        rnh[i] = now;
+    }
+    bool v = p && !now && (add ? d : (d ? false : viad[i]));
     if (v != viad[i]) {
         viad[i] = v;
         pointing += v ? 1 : -1u;
@@ -243,7 +360,10 @@ static int watch(void) {
     has = calloc(N, 1);
     viad = calloc(N, 1);
     cnth = calloc(N, 1);
-    int f = nlsock(RTMGRP_IPV4_ROUTE);
+    rnh = calloc(N, sizeof *rnh);
+    int f = nlsock(RTMGRP_IPV4_ROUTE), group = RTNLGRP_NEXTHOP;
+    setsockopt(f, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group);
+    dump_objs();
     char line[64];
     bool marked = false;
     char what[16] = "";
@@ -333,6 +453,7 @@ int main(int c, char **v) {
     if (c >= 2 && !strcmp(v[1], "count")) {
         dead = c > 2 ? inet_addr(v[2]) : 0;
         u32 a, b, m;
+        dump_objs();
         u64 t = now_ns();
         dump(&a, &b, &m);
         printf("{\"ev\":\"count\",\"routes\":%u,\"via\":%u,\"multipath\":%u,\"dump_s\":%.6f}\n", a, b, m,

@@ -97,6 +97,7 @@ enum Canned {
         case .session(let peer): .error(status: 404, message: "no peer \"\(peer)\" is configured")
         case .routes: .routes(routes)
         case .fib: .fib(fib)
+        case .fibVerify: .fibVerify(FIBVerifyDocument(routes: 3, nextHops: 1, differences: []))
         case .pods: .pods(pods)
         case .bfd: .bfd(bfd)
         case .explain: .explain(learned)

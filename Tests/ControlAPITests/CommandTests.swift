@@ -4,7 +4,6 @@ import TestKit
 import Testing
 
 /// The program itself, which the package builds beside the tests.
-@Suite(.timeLimit(.minutes(1)))
 struct CommandTests {
     private static func martletctl(_ arguments: String...) async throws -> Finished { try await martletctl(arguments) }
 

@@ -6,7 +6,6 @@ import NetTypes
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
 struct ServerTests {
     @Test func `every path answers with its document`() async throws {
         try await withServer { socket, _ async throws in

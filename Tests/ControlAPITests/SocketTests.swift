@@ -4,7 +4,6 @@ import Glibc
 import TestKit
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
 struct SocketTests {
     @Test func `the socket is for its owner and group`() async throws {
         try await withServer { socket, _ async throws in

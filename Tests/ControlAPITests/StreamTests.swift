@@ -7,7 +7,6 @@ import Testing
 @testable import ControlAPI
 
 /// Answers without an end.
-@Suite(.timeLimit(.minutes(1)))
 struct StreamTests {
     /// Streams that a server was asked for.
     private final class Streams: Sendable {

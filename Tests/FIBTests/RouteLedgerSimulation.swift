@@ -20,20 +20,27 @@ private struct Dice: RandomNumberGenerator {
 @Suite struct RouteLedgerSimulation {
     private let prefixes = (0..<12).map { Prefix(bits: UInt128(10 << 24 | $0 << 8) << 96, length: 24, family: .ipv4) }
 
-    @Test(arguments: 1...60 as ClosedRange<UInt64>)
-    func `the kernel ends as desired and foreign routes stay`(seed: UInt64) throws {
+    @Test(arguments: 1...120 as ClosedRange<UInt64>)
+    func `the kernel ends as desired and foreign routes and nexthop objects stay`(seed: UInt64) throws {
         var dice = Dice(seed: seed)
-        var rig = Rig(try Sample.topology())
+        let style = GroupStyle.allCases[Int(seed % 3)]
+        var rig = Rig(try Sample.topology(), style: style)
+        let foreignHop = RouteNextHop(gateway: try Sample.address("203.0.113.1"), interfaceIndex: 9)
+        let foreignObject = KernelNextHop(id: 7, protocolID: 11, body: .single(foreignHop))
+        _ = rig.kernel.apply(.add(foreignObject), cause: .others)
         var wishes: [Prefix: DesiredRoute] = [:]
         var others: Set<KernelRoute> = []
         for step in 0..<300 {
             let now = Sample.instant(Int64(step))
             let prefix = try #require(prefixes.randomElement(using: &dice))
             try disturb(&rig, prefix, &wishes, &others, &dice)
+            try disturbNextHops(&rig, wishes, style, &dice)
             if Bool.random(using: &dice) { rig.run(at: now) }
             let foreign = Set(rig.kernel.routes.filter { $0.protocolID != 179 })
             #expect(foreign == others, "seed \(seed) step \(step)")
+            #expect(rig.kernel.objects[7] == foreignObject, "seed \(seed) step \(step)")
         }
+        rig.kernel.refuseNextHop = { _ in nil }
         rig.kernel.refuse = { _ in nil }
         rig.ledger.update(try Sample.topology())
         _ = rig.ledger.converge()
@@ -42,6 +49,36 @@ private struct Dice: RandomNumberGenerator {
             rig.run(at: Sample.instant(second))
         }
         check(rig, wishes, others, seed)
+        rig.ledger.withdrawAll()
+        rig.run(at: Sample.instant(700))
+        #expect(rig.kernel.objects.values.filter { $0.protocolID == 179 }.isEmpty, "seed \(seed)")
+    }
+
+    /// Links that take objects with them, other hands on ours, refusals, and an agent that is killed.
+    private func disturbNextHops(
+        _ rig: inout Rig, _ wishes: [Prefix: DesiredRoute], _ style: GroupStyle, _ dice: inout Dice
+    ) throws {
+        let ours = rig.kernel.objects.values.filter { $0.protocolID == 179 }.sorted { $0.id < $1.id }
+        switch Int.random(in: 0..<12, using: &dice) {
+        case 0: rig.lose(2, try Sample.topology(eth0: false))
+        case 1: rig.lose(3, try Sample.topology(eth1: false))
+        case 2:
+            // Down and up again before anybody looked.
+            rig.kernel.lose(2)
+            rig.ledger.lost(2)
+        case 3:
+            if let victim = ours.randomElement(using: &dice) {
+                _ = rig.kernel.apply(.delete(victim), cause: .others)
+            }
+        case 4:
+            let isBad = Bool.random(using: &dice)
+            rig.kernel.refuseNextHop = { _ in isBad ? RouteProblem(text: "refused") : nil }
+        case 5:
+            rig.restart(try Sample.topology(), style: style)
+            for (prefix, route) in wishes { rig.ledger.set(FIBChange(prefix: prefix, route: route)) }
+            if Bool.random(using: &dice) { _ = rig.ledger.converge() }
+        default: break
+        }
     }
 
     private func disturb(
@@ -78,7 +115,7 @@ private struct Dice: RandomNumberGenerator {
             if others.contains(where: { $0.prefix == prefix }) {
                 #expect(ours.isEmpty, "seed \(seed)")
             } else {
-                let gateways = ours.first?.nextHops.compactMap(\.gateway) ?? []
+                let gateways = ours.first.map { rig.kernel.hops($0) }?.compactMap(\.gateway) ?? []
                 #expect(gateways == wishes[prefix]?.nextHops.map(\.gateway) ?? [], "seed \(seed) \(prefix)")
             }
         }

@@ -20,7 +20,7 @@ package final class Daemon: @unchecked Sendable {
     init(_ command: [String], entry: [String], log: String) throws {
         self.command = command
         self.log = log
-        let pid = try Self.spawn(entry + command, log: log)
+        let pid = try Self.start(entry + command, log: log)
         self.pid = pid
         // At the end of the whole process there is no time for good manners.
         token = Cleanup.shared.add { if kill(pid, 0) == 0 { kill(pid, SIGKILL) } }
@@ -39,7 +39,7 @@ package final class Daemon: @unchecked Sendable {
     /// 0...255, or 128 + signal; nil while it runs.
     package var exitStatus: Int32? {
         guard !isRunning, let status = lock.withLock({ status }) else { return nil }
-        return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
+        return shellStatus(status)
     }
 
     /// The end of its log.
@@ -79,36 +79,13 @@ package final class Daemon: @unchecked Sendable {
     /// It will outlive this process.
     package func keep() { Cleanup.shared.forget(token) }
 
-    private static func spawn(_ command: [String], log: String) throws -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        // What another thread has open to hear of the end of its own child must not live on in a daemon.
-        for descriptor in 3..<Int32(min(1024, sysconf(Int32(_SC_OPEN_MAX)))) {
-            posix_spawn_file_actions_addclose(&actions, descriptor)
-        }
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // A process group of its own: Ctrl-C is for us, we end the daemons in order. And no inherited ignored signals.
-        posix_spawnattr_setpgroup(&attributes, 0)
-        var defaults = sigset_t()
-        sigfillset(&defaults)
-        posix_spawnattr_setsigdefault(&attributes, &defaults)
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGDEF) | Int16(POSIX_SPAWN_SETSIGMASK))
-        var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
-        defer { for argument in arguments { free(argument) } }
-        arguments.append(nil)
-        var pid: pid_t = 0
-        let code = posix_spawnp(&pid, command[0], &actions, &attributes, arguments, environ)
-        guard code == 0 else { throw LabError("\(command.joined(separator: " ")): \(errorText(code))") }
-        return pid
+    private static func start(_ command: [String], log: String) throws -> pid_t {
+        let (null, file) = (
+            open("/dev/null", O_RDONLY | O_CLOEXEC), open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+        )
+        defer { for descriptor in [null, file] where descriptor >= 0 { close(descriptor) } }
+        guard null >= 0, file >= 0 else { throw LabError("\(log): \(errorText())") }
+        // A process group of its own: we end the daemons in order.
+        return try spawn(command, input: null, output: file, errors: file, ownGroup: true)
     }
 }

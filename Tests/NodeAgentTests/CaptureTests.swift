@@ -11,7 +11,6 @@ import Testing
 @testable import NodeAgent
 
 /// What a capture of a live session holds, and what it costs.
-@Suite(.timeLimit(.minutes(1)))
 struct CaptureTests {
     /// A listener on the agent's control socket, on a thread of its own.
     private final class Listener: Sendable {

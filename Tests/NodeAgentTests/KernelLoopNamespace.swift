@@ -50,6 +50,14 @@ final class KernelRig: Sendable {
         return finished.output
     }
 
+    /// Removes all routes of ours, as another program might. (`ip route flush` of iproute2 6.1 cannot do it with routes
+    /// that use nexthop objects.)
+    func removeAll() throws {
+        let prefixes = try routes().compactMap { $0.split(separator: " ").first }
+        let commands = prefixes.map { "route del \($0) proto 179 metric 50\n" }.joined()
+        try TestKit.require("ip", "-n", name, "-batch", "-", input: commands)
+    }
+
     /// The routes of one owner, one "prefix gateway..." each.
     func routes(_ proto: String = "179") throws -> [String] {
         struct Hop: Decodable {

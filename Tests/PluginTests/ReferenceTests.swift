@@ -9,7 +9,7 @@ struct ReferenceTests {
     struct Call: Sendable, CustomTestStringConvertible {
         let name: String
         var environment: [String: String] = [:]
-        /// TYPE, IPAM and NETNS are filled in.
+        /// TYPE, IPAM, STATEDIR and NETNS are filled in.
         var config = #"{"cniVersion":"1.0.0","name":"net","type":"TYPE","ipam":IPAM}"#
         /// The reference's exit status and code, then ours where they differ.
         let reference: Int
@@ -62,10 +62,11 @@ struct ReferenceTests {
         Call(
             name: "no IPAM", config: #"{"cniVersion":"1.0.0","name":"net","type":"TYPE","ipam":{}}"#, reference: 999,
             ours: 7),
-        // Debian's end at 1.0.0; ours speak 1.1.0 and need a namespace that is there.
+        // Debian's end at 1.0.0; ours speak 1.1.0, and here no agent runs.
         Call(
             name: "STATUS", environment: ["CNI_COMMAND": "STATUS"],
-            config: #"{"cniVersion":"1.1.0","name":"net","type":"TYPE","ipam":IPAM}"#, reference: 4, ours: 0),
+            config: #"{"cniVersion":"1.1.0","name":"net","type":"TYPE","stateDir":"STATEDIR","ipam":IPAM}"#,
+            reference: 4, ours: 50),
         Call(
             name: "GC", environment: ["CNI_COMMAND": "GC"],
             config: #"{"cniVersion":"1.1.0","name":"net","type":"TYPE","ipam":IPAM}"#, reference: 4, ours: 0),
@@ -94,6 +95,7 @@ struct ReferenceTests {
             environment = environment.filter { !$0.value.isEmpty }
             let config = call.config.replacingOccurrences(of: "TYPE", with: isOurs ? "martlet" : "ptp")
                 .replacingOccurrences(of: "IPAM", with: ipam)
+                .replacingOccurrences(of: "STATEDIR", with: node.directory)
             let finished = try run(
                 ["ip", "netns", "exec", node.name, binary], input: config, environment: environment)
             let json = try? JSONValue(parsing: Array(finished.output.utf8))

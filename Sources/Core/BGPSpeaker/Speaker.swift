@@ -8,7 +8,7 @@ import RIB
 /// Its owner passes in what the sessions report, and takes out, in portions, changes for the kernel and bytes for the
 /// peers. Nothing here waits, reads a clock or fails.
 package struct Speaker: ~Copyable {
-    private var rib: RIBTables
+    private(set) var rib: RIBTables
     private var peers: [PeerID: Record] = [:]
     private var originated: Set<Prefix> = []
     private let localAS: ASNumber

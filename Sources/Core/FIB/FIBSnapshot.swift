@@ -53,11 +53,25 @@ package struct FIBCounters: Hashable, Sendable {
     package init() {}
 }
 
+/// A nexthop group of ours.
+package struct FIBGroup: Hashable, Sendable {
+    package let id: UInt32
+    package let nextHops: [RouteNextHop]
+    /// Routes of ours that use it.
+    package let routes: Int
+}
+
 /// Desired against installed at one moment, by ascending prefix.
 package struct FIBSnapshot: Sendable {
     package let rows: [FIBRow]
     package let counters: FIBCounters
     package let isConverged: Bool
+    /// How routes carry their next hops.
+    package var style = GroupStyle.inline
+    /// Why the style is not the one that was asked for.
+    package var fallback: String?
+    /// Nexthop groups of ours, by id.
+    package var groups: [FIBGroup] = []
 
     package init(rows: [FIBRow], counters: FIBCounters, isConverged: Bool) {
         self.rows = rows

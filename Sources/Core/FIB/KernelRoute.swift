@@ -54,6 +54,8 @@ package struct KernelRoute: Hashable, Sendable {
     package let protocolID: UInt8
     /// In canonical order, so that comparing is stable; empty for `unreachable` and `blackhole`.
     package let nextHops: [RouteNextHop]
+    /// The nexthop object that the route uses (`RTA_NH_ID`); 0: it carries its next hops itself.
+    package var nextHopID: UInt32 = 0
 
     package init(key: RouteKey, kind: RouteKind, protocolID: UInt8, nextHops: [RouteNextHop]) {
         self.key = key

@@ -16,15 +16,28 @@ struct NextHopSets: Sendable {
         }
     }
 
+    /// The kernel would not have a group for a set: until `due` its routes carry their next hops themselves.
+    private struct Refusal {
+        var attempts: Int
+        var due: Instant
+    }
+
     private struct Slot {
         let key: Key
         var resolution: Resolution
         var users: Int
+        /// Nexthop groups that follow the set; new routes use the first that fits.
+        var groups: [UInt32] = []
+        var refusal: Refusal?
     }
+
+    /// More groups than this do not follow one set: routes on others are moved.
+    private static let maximumGroups = 8
 
     private var handles: [Key: Handle] = [:]
     private var slots: [Handle: Slot] = [:]
     private var last: Handle = 0
+    private var refused: Set<Handle> = []
 
     /// Counts a user in; every `retain` needs a `release`.
     mutating func retain(_ route: DesiredRoute, topology: Topology) -> Handle {
@@ -41,14 +54,17 @@ struct NextHopSets: Sendable {
         return last
     }
 
-    mutating func release(_ handle: Handle) {
-        guard let slot = slots[handle] else { return }
+    /// Counts a user out; returns the groups that follow no set any more.
+    mutating func release(_ handle: Handle) -> [UInt32] {
+        guard let slot = slots[handle] else { return [] }
         if slot.users > 1 {
             slots[handle]?.users -= 1
-        } else {
-            slots[handle] = nil
-            handles[slot.key] = nil
+            return []
         }
+        slots[handle] = nil
+        handles[slot.key] = nil
+        refused.remove(handle)
+        return slot.groups
     }
 
     /// The wish for a prefix.
@@ -60,6 +76,12 @@ struct NextHopSets: Sendable {
 
     func resolution(_ handle: Handle) -> Resolution { slots[handle]?.resolution ?? .unresolved("no next hop") }
 
+    /// The next hops of a set that has any.
+    func hops(_ handle: Handle) -> [RouteNextHop]? {
+        guard case .resolved(let hops) = resolution(handle) else { return nil }
+        return hops
+    }
+
     /// Resolves all sets again and returns those that came out differently.
     mutating func update(_ topology: Topology) -> Set<Handle> {
         var changed: Set<Handle> = []
@@ -67,6 +89,8 @@ struct NextHopSets: Sendable {
             let resolution = slot.key.resolve(topology)
             if resolution != slot.resolution {
                 slots[handle]?.resolution = resolution
+                slots[handle]?.refusal = nil
+                refused.remove(handle)
                 changed.insert(handle)
             }
         }
@@ -79,5 +103,61 @@ struct NextHopSets: Sendable {
             guard case .resolved(let hops) = $0.resolution else { return false }
             return hops.contains { $0.interfaceIndex == interfaceIndex }
         }
+    }
+
+    // MARK: Groups
+
+    func groups(_ handle: Handle) -> [UInt32] { slots[handle]?.groups ?? [] }
+
+    /// A group follows the set from now on; false: it has enough, or is gone.
+    mutating func add(_ group: UInt32, to handle: Handle) -> Bool {
+        guard let slot = slots[handle], slot.groups.count < Self.maximumGroups else { return false }
+        slots[handle]?.groups.append(group)
+        return true
+    }
+
+    mutating func drop(_ group: UInt32, of handle: Handle) { slots[handle]?.groups.removeAll { $0 == group } }
+
+    /// Takes groups without routes from sets that have several, and returns them.
+    mutating func dropSpares(_ hasRoutes: (UInt32) -> Bool) -> [UInt32] {
+        var dropped: [UInt32] = []
+        for (handle, slot) in slots where slot.groups.count > 1 {
+            var kept = slot.groups.filter(hasRoutes)
+            if kept.isEmpty { kept = Array(slot.groups.prefix(1)) }
+            dropped += slot.groups.filter { !kept.contains($0) }
+            slots[handle]?.groups = kept
+        }
+        return dropped
+    }
+
+    /// Whether routes of the set do without a group for now.
+    func isRefused(_ handle: Handle) -> Bool { refused.contains(handle) }
+
+    /// The kernel would not make or change a group: tried again after 1, 2, 4 ... 30 s.
+    mutating func refuse(_ handle: Handle, at now: Instant) {
+        guard let slot = slots[handle] else { return }
+        let attempts = (slot.refusal?.attempts ?? 0) + 1
+        slots[handle]?.refusal = Refusal(
+            attempts: attempts, due: now + .seconds(min(1 << min(attempts - 1, 5), 30)))
+        refused.insert(handle)
+    }
+
+    /// A group could be made: the set starts from the beginning. True: it had been refused.
+    mutating func accept(_ handle: Handle) -> Bool {
+        let was = slots[handle]?.refusal != nil
+        slots[handle]?.refusal = nil
+        refused.remove(handle)
+        return was
+    }
+
+    /// When the next refused set is tried again.
+    var nextRetry: Instant? { refused.compactMap { slots[$0]?.refusal?.due }.min() }
+
+    /// Sets whose time has come.
+    mutating func popDue(at now: Instant) -> [Handle] {
+        if refused.isEmpty { return [] }
+        let due = refused.filter { slots[$0]?.refusal.map { $0.due <= now } ?? true }
+        refused.subtract(due)
+        return Array(due)
     }
 }

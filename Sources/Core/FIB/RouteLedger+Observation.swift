@@ -45,13 +45,16 @@ extension RouteLedger {
             reading?.misplaced[route.prefix, default: []].append(route)
             return
         }
-        let hops = reading?.shared[route.nextHops] ?? route.nextHops
-        reading?.shared[hops] = hops
+        var hops: [RouteNextHop] = []
+        if route.nextHopID == 0 {
+            hops = reading?.shared[route.nextHops] ?? route.nextHops
+            reading?.shared[hops] = hops
+        }
         var entry = entries[route.prefix] ?? Entry()
-        let found = Installed(kind: route.kind, nextHops: hops)
+        let found = Installed(route, nextHops: hops)
         entry.seen = reading?.number ?? 0
         let isNews = entry.installed != found
-        entry.installed = found
+        install(found, in: &entry)
         entries[route.prefix] = entry
         if isNews { queue.append(route.prefix) }
     }
@@ -61,7 +64,7 @@ extension RouteLedger {
         guard let reading else { return }
         self.reading = nil
         for (prefix, entry) in entries where entry.installed != nil && entry.seen != reading.number {
-            entries[prefix]?.installed = nil
+            uninstall(prefix)
             if entry.hops != nil || entry.isAggregate { healing.insert(prefix) }
             queue.append(prefix)
         }
@@ -73,6 +76,7 @@ extension RouteLedger {
         if isConverged { for prefix in reading.misplaced.keys { queue.append(prefix) } }
         foreign = reading.foreign
         misplaced = reading.misplaced
+        objects.mayHaveGarbage = true
     }
 
     /// A reading that broke off tells nothing.
@@ -104,10 +108,10 @@ extension RouteLedger {
         let before = entry.installed
         switch observation {
         case .present(let route, let isReplacing):
-            entry.installed = Installed(kind: route.kind, nextHops: route.nextHops)
+            install(Installed(route), in: &entry)
             if isReplacing { foreign[prefix] = nil }
         case .absent(let route):
-            entry.installed = before.flatMap { $0.without(route) }
+            install(before.flatMap { $0.without(route) }, in: &entry)
         }
         guard entry.installed != before else { return }
         entries[prefix] = entry
@@ -128,7 +132,7 @@ extension RouteLedger {
         switch observation {
         case .present(let route, let isReplacing):
             foreign[prefix] = route
-            if isReplacing, let entry = entries[prefix], entry.installed != nil { entries[prefix]?.installed = nil }
+            if isReplacing, entries[prefix] != nil { uninstall(prefix) }
         case .absent(let route):
             guard foreign[prefix]?.protocolID == route.protocolID else { return }
             foreign[prefix] = nil
@@ -159,6 +163,9 @@ extension RouteLedger.Installed {
         let left = nextHops.filter { hop in
             !route.nextHops.contains { $0.gateway == hop.gateway && $0.interfaceIndex == hop.interfaceIndex }
         }
-        return left.isEmpty ? nil : Self(kind: kind, nextHops: left)
+        guard group == 0, !left.isEmpty else { return nil }
+        var rest = self
+        rest.nextHops = left
+        return rest
     }
 }

@@ -17,7 +17,12 @@ extension RouteLedger {
                 FIBRow(prefix: route.prefix, desired: nil, isAggregate: false, installed: route, status: .stale))
         }
         rows.sort { $0.prefix < $1.prefix }
-        return FIBSnapshot(rows: rows, counters: counters, isConverged: isConverged)
+        var snapshot = FIBSnapshot(rows: rows, counters: counters, isConverged: isConverged)
+        snapshot.style = style
+        snapshot.groups = objects.groups.sorted { $0.key < $1.key }.map { id, group in
+            FIBGroup(id: id, nextHops: group.content, routes: objects.routeCount(id))
+        }
+        return snapshot
     }
 
     /// Routes desired and routes installed, without the price of a snapshot.

@@ -6,7 +6,10 @@ extension RouteLedger {
         if entry.isAggregate { return (settings.unreachable(prefix), nil) }
         guard let hops = entry.hops else { return (nil, nil) }
         switch sets.resolution(hops) {
-        case .resolved(let nextHops): return (settings.route(prefix, nextHops: nextHops), nil)
+        case .resolved(let nextHops):
+            var route = settings.route(prefix, nextHops: nextHops)
+            route.nextHopID = group(for: hops, nextHops, entry)
+            return (route, nil)
         case .blackhole: return (settings.blackhole(prefix), nil)
         case .unresolved(let reason): return (nil, reason)
         }
@@ -14,23 +17,34 @@ extension RouteLedger {
 
     func installedRoute(_ prefix: Prefix, _ entry: Entry) -> KernelRoute? {
         entry.installed.map {
-            KernelRoute(key: settings.key(prefix), kind: $0.kind, protocolID: settings.owner, nextHops: $0.nextHops)
+            let nextHops = $0.group == 0 ? $0.nextHops : objects.content($0.group) ?? []
+            var route = KernelRoute(
+                key: settings.key(prefix), kind: $0.kind, protocolID: settings.owner, nextHops: nextHops)
+            route.nextHopID = $0.group
+            return route
         }
     }
 
     /// Whether there is work now.
-    package var isIdle: Bool { queue.isEmpty }
+    package var isIdle: Bool {
+        queue.isEmpty && objects.dirty.isEmpty && objects.needed.isEmpty && !(isConverged && objects.mayHaveGarbage)
+    }
 
     /// When the next failed operation is due, or nil.
-    package var nextRetry: Instant? { retries.next }
+    package var nextRetry: Instant? { [retries.next, sets.nextRetry].compactMap { $0 }.min() }
 
     /// About `limit` operations that are due, oldest wish first; each must be answered by `finish` before the next
     /// call.
     package mutating func nextOperations(limit: Int, at now: Instant) -> [RouteOperation] {
         for prefix in retries.popDue(at: now) { queue.append(prefix) }
+        requeueEdited()
         var plan = RoutePlan()
         while plan.operations.count < limit, let prefix = queue.popFirst() {
             guard !retries.isWaiting(prefix, at: now) else { continue }
+            if waitsForGroup(prefix) {
+                queue.append(prefix)
+                break
+            }
             let before = plan.operations.count
             work(prefix, into: &plan)
             if plan.operations.count == before { healing.remove(prefix) }
@@ -48,6 +62,7 @@ extension RouteLedger {
         var installed = misplaced[prefix] ?? []
         if let mine = installedRoute(prefix, entry) { installed.append(mine) }
         if let other = foreign[prefix] { installed.append(other) }
+        if let target, target.nextHopID != 0, let hops = entry.hops { adopt(target.nextHopID, by: hops) }
         let before = plan.conflicts.count
         let sweep = isConverged || (entry.wasDesired && target == nil)
         plan.add(desired: target, installed: installed, owner: settings.owner, sweepStale: sweep)
@@ -67,7 +82,7 @@ extension RouteLedger {
             healing.remove(prefix)
             if problem.isMissing, case .replace = operation {
                 // Taken away under our hands, and its notification is still to come: installing it afresh is next.
-                entries[prefix]?.installed = nil
+                uninstall(prefix)
                 queue.append(prefix)
                 return true
             }
@@ -77,8 +92,10 @@ extension RouteLedger {
         retries.forget(prefix)
         switch operation {
         case .add(let route), .replace(let route):
-            entries[prefix, default: Entry()].installed = Installed(kind: route.kind, nextHops: route.nextHops)
-            entries[prefix]?.isReported = false
+            var entry = entries[prefix] ?? Entry()
+            install(Installed(route), in: &entry)
+            entry.isReported = false
+            entries[prefix] = entry
             if healing.remove(prefix) != nil {
                 count { $0.healed += 1 }
                 note(.healed(prefix))
@@ -95,7 +112,7 @@ extension RouteLedger {
     /// A route of ours is not in the kernel any more.
     mutating func forget(_ route: KernelRoute) {
         if route.key == settings.key(route.prefix) {
-            entries[route.prefix]?.installed = nil
+            uninstall(route.prefix)
         } else {
             misplaced[route.prefix]?.removeAll { $0.key == route.key }
             if misplaced[route.prefix]?.isEmpty == true { misplaced[route.prefix] = nil }

@@ -14,6 +14,8 @@ package struct RouteLedger: Sendable {
 
     var topology: Topology
     var sets = NextHopSets()
+    /// The kernel's nexthop objects.
+    var objects: NextHopObjects
     var entries: [Prefix: Entry] = [:]
     /// Routes of ours in another table or with another metric: a former configuration's.
     var misplaced: [Prefix: [KernelRoute]] = [:]
@@ -42,7 +44,16 @@ package struct RouteLedger: Sendable {
 
     struct Installed: Sendable, Equatable {
         var kind: RouteKind
+        /// What the route carries itself; empty when it uses a group.
         var nextHops: [RouteNextHop]
+        /// The nexthop object that it uses, or 0.
+        var group: UInt32 = 0
+
+        init(_ route: KernelRoute, nextHops: [RouteNextHop]? = nil) {
+            kind = route.kind
+            group = route.nextHopID
+            self.nextHops = group == 0 ? nextHops ?? route.nextHops : []
+        }
     }
 
     /// A full reading of the kernel's routes that is under way.
@@ -59,11 +70,14 @@ package struct RouteLedger: Sendable {
         case healed(Prefix)
         case conflict(Prefix, protocolID: UInt8)
         case unresolved(Prefix, String)
+        /// Groups changed in place, and the routes on them with it.
+        case regrouped(groups: Int, routes: Int)
     }
 
     package init(_ settings: RouteSettings, topology: Topology = Topology()) {
         self.settings = settings
         self.topology = topology
+        objects = NextHopObjects(owner: settings.owner)
     }
 
     package mutating func takeNotes() -> [Note] {
@@ -81,7 +95,7 @@ package struct RouteLedger: Sendable {
         var entry = entries[prefix] ?? Entry()
         let old = entry.hops
         entry.hops = change.route.map { sets.retain($0, topology: topology) }
-        if let old { sets.release(old) }
+        if let old { release(old) }
         guard entry.hops != old else { return }
         entry.wasDesired = entry.wasDesired || entry.hops != nil
         entry.isReported = false
@@ -104,6 +118,7 @@ package struct RouteLedger: Sendable {
     package mutating func converge() -> Int {
         guard !isConverged else { return 0 }
         isConverged = true
+        objects.mayHaveGarbage = true
         let stale = entries.filter { $0.value.installed != nil && $0.value.hops == nil && !$0.value.isAggregate }.keys
         for prefix in stale { queue.append(prefix) }
         for prefix in misplaced.keys { queue.append(prefix) }
@@ -114,7 +129,7 @@ package struct RouteLedger: Sendable {
     package mutating func withdrawAll() {
         isConverged = true
         for (prefix, entry) in entries {
-            if let hops = entry.hops { sets.release(hops) }
+            if let hops = entry.hops { release(hops) }
             entries[prefix]?.hops = nil
             entries[prefix]?.isAggregate = false
             queue.append(prefix)
@@ -128,8 +143,11 @@ package struct RouteLedger: Sendable {
         self.topology = topology
         let changed = sets.update(topology)
         guard !changed.isEmpty else { return }
+        for handle in changed { objects.dirty.formUnion(sets.groups(handle)) }
         for (prefix, entry) in entries {
             guard let hops = entry.hops, changed.contains(hops) else { continue }
+            // Its group does all there is to do.
+            if let group = entry.installed?.group, objects.owners[group] == hops, sets.hops(hops) != nil { continue }
             entries[prefix]?.isReported = false
             retries.forget(prefix)
             queue.append(prefix)
@@ -137,7 +155,9 @@ package struct RouteLedger: Sendable {
     }
 
     /// Whether losing the interface can have removed routes of ours: the kernel does not tell that of IPv4.
-    package func depends(on interfaceIndex: UInt32) -> Bool { !isConverged || sets.uses(interfaceIndex) }
+    package func depends(on interfaceIndex: UInt32) -> Bool {
+        !isConverged || sets.uses(interfaceIndex) || objects.uses(interfaceIndex)
+    }
 
     /// A new wish is tried at once, whatever failed before.
     private mutating func touch(_ prefix: Prefix, _ entry: Entry) {

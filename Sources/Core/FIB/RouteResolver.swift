@@ -27,7 +27,29 @@ extension Topology {
             case .failure(let problem): reason = problem.text
             }
         }
-        return found.isEmpty ? .unresolved(reason) : .resolved(found.sorted())
+        if !leaving.isEmpty {
+            // Alone it stays until the decision has spoken: there may be another path.
+            let others = found.filter { hop in hop.gateway.map { !leaving.contains($0) } ?? true }
+            if !others.isEmpty { found = others }
+        }
+        return found.isEmpty ? .unresolved(reason) : .resolved(Self.reduced(found).sorted())
+    }
+
+    /// Weights in lowest terms, and 255 at most, which is what every kernel's groups can hold: the loss of a next hop
+    /// must not leave `weight 2` alone, which the kernel forgets.
+    private static func reduced(_ hops: [RouteNextHop]) -> [RouteNextHop] {
+        var divisor: UInt16 = 0
+        for hop in hops {
+            var (a, b) = (divisor, hop.weight)
+            while b != 0 { (a, b) = (b, a % b) }
+            divisor = a
+        }
+        guard divisor > 1 || hops.contains(where: { $0.weight > 255 }) else { return hops }
+        return hops.map { hop in
+            RouteNextHop(
+                gateway: hop.gateway, interfaceIndex: hop.interfaceIndex,
+                weight: min(max(hop.weight / max(divisor, 1), 1), 255))
+        }
     }
 
     /// Whether our own link-local address is another's there: each link has its own.

@@ -65,6 +65,9 @@ package struct Topology: Hashable, Sendable {
     package let interfaces: [Interface]
     /// Next hops of the kernel's default routes that are not ours, the preferred one of each family first.
     package var defaultGateways: [DefaultGateway] = []
+    /// Next hops whose routes are about to go, because the only session that named them has ended: left out at once
+    /// where others remain.
+    package var leaving: Set<IPAddress> = []
     /// Next hops that do not forward, whatever the interfaces say: no route uses them (RFC 5882 section 3.2).
     package var unreachable: Set<DeadGateway> = []
 

@@ -36,6 +36,12 @@ package struct Console: Sendable {
         return try client.decode(SessionsDocument.self, answer).sessions.allSatisfy(\.isEstablished)
     }
 
+    /// Prints an audit of the kernel; false when something is not as desired.
+    package func showVerification() throws(ControlError) -> Bool {
+        let answer = try show(.fibVerify)
+        return try client.decode(FIBVerifyDocument.self, answer).differences.isEmpty
+    }
+
     /// Prints the checks; false when one failed.
     package func showHealth(_ request: ControlRequest) throws(ControlError) -> Bool {
         let answer = try show(request)
@@ -62,6 +68,7 @@ package struct Console: Sendable {
             try client.decode(SessionsDocument.self, answer).sessions.map { Render.session($0) }.joined(separator: "\n")
         case .routes: Render.routes(try client.decode(RoutesDocument.self, answer), wide: wide)
         case .fib: Render.fib(try client.decode(FIBDocument.self, answer))
+        case .fibVerify: Render.verify(try client.decode(FIBVerifyDocument.self, answer))
         case .pods: Render.pods(try client.decode(PodsDocument.self, answer), wide: wide)
         case .bfd: Render.bfd(try client.decode(BFDDocument.self, answer), wide: wide)
         case .explain: Render.explain(try client.decode(ExplainDocument.self, answer))

@@ -35,6 +35,7 @@ extension ControlReply {
             case .sessions(let document): return try Self.json(document)
             case .routes(let document): return try Self.json(document)
             case .fib(let document): return try Self.json(document)
+            case .fibVerify(let document): return try Self.json(document)
             case .pods(let document): return try Self.json(document)
             case .bfd(let document): return try Self.json(document)
             case .explain(let document): return try Self.json(document)

@@ -18,6 +18,8 @@ package enum ControlRequest: Sendable, Equatable {
     case routes(RouteQuery)
     /// `/v1/fib`
     case fib(PrefixSelection)
+    /// `/v1/fib/verify`: the kernel is read afresh.
+    case fibVerify
     /// `/v1/pods`
     case pods
     /// `/v1/bfd`
@@ -109,6 +111,7 @@ package enum ControlReply: Sendable, Equatable {
     case sessions(SessionsDocument)
     case routes(RoutesDocument)
     case fib(FIBDocument)
+    case fibVerify(FIBVerifyDocument)
     case pods(PodsDocument)
     case bfd(BFDDocument)
     case explain(ExplainDocument)

@@ -42,6 +42,7 @@ extension ControlRequest {
         case ("v1", "sessions", 4) where parts[3] == "history" && !parts[2].isEmpty: return .history(parts[2])
         case ("v1", "sessions", 4) where PeerOrder.verbs.contains(parts[3]) && !parts[2].isEmpty:
             return .order(try parameters.order(parts[3]), peer: parts[2])
+        case ("v1", "fib", 3) where parts[2] == "verify": return .fibVerify
         case ("v1", "explain", 3...4):
             return .explain(try Parameters.destination(parts.dropFirst(2).joined(separator: "/")))
         case ("v1", "policy", 4...5) where !parts[2].isEmpty:
@@ -55,7 +56,8 @@ extension ControlRequest {
                 status: 404,
                 message:
                     "no such path: \(path); there are /v1/status, /v1/sessions, /v1/sessions/PEER, "
-                    + "/v1/sessions/PEER/history, /v1/capture/PEER, /v1/routes, /v1/fib, /v1/bfd, /v1/pods, "
+                    + "/v1/sessions/PEER/history, /v1/capture/PEER, /v1/routes, /v1/fib, /v1/fib/verify, "
+                    + "/v1/bfd, /v1/pods, "
                     + "/v1/explain/ADDRESS, /v1/policy/PEER/PREFIX, "
                     + "POST /v1/sessions/PEER/shutdown, POST /v1/sessions/PEER/enable, POST /v1/sessions/PEER/reset, "
                     + "POST /v1/drain, POST /v1/undrain, /healthz, /readyz, /metrics"
@@ -67,8 +69,8 @@ extension ControlRequest {
     package var method: String {
         switch self {
         case .drain, .undrain, .order: "POST"
-        case .status, .sessions, .session, .routes, .fib, .pods, .bfd, .explain, .history, .policyTest, .capture,
-            .health,
+        case .fibVerify, .bfd: "GET"
+        case .status, .sessions, .session, .routes, .fib, .pods, .explain, .history, .policyTest, .capture, .health,
             .ready,
             .metrics:
             "GET"
@@ -83,6 +85,7 @@ extension ControlRequest {
         case .session(let peer): "/v1/sessions/\(Self.escape(peer))"
         case .routes(let query): "/v1/routes" + Self.text(query.parameters)
         case .fib(let selection): "/v1/fib" + Self.text(selection.parameters)
+        case .fibVerify: "/v1/fib/verify"
         case .pods: "/v1/pods"
         case .bfd: "/v1/bfd"
         case .explain(let prefix):

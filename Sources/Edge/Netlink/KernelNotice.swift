@@ -6,6 +6,7 @@ import NetTypes
 package enum KernelNotice: Hashable, Sendable {
     case route(RouteObservation, cause: RouteChangeCause)
     case link(LinkObservation)
+    case nextHop(NextHopObservation, cause: RouteChangeCause)
 }
 
 extension KernelNotice {
@@ -38,6 +39,12 @@ extension KernelNotice {
         case RTM_DELADDR:
             guard let (index, address) = LinkMessage.readAddress(bytes, header.body) else { return nil }
             self = .link(.addressGone(index, address))
+        case Int(NextHopMessage.isNews(header.type) ? header.type : 0):
+            guard let object = NextHopMessage.read(bytes, header.body) else { return nil }
+            self = .nextHop(.present(object), cause: cause)
+        case Int(NextHopMessage.isRemoval(header.type) ? header.type : 0):
+            guard let object = NextHopMessage.read(bytes, header.body) else { return nil }
+            self = .nextHop(.absent(object.id), cause: cause)
         default: return nil
         }
     }

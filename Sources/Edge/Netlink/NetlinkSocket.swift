@@ -72,6 +72,12 @@ package final class NetlinkSocket {
         if !groups.isEmpty { try check("make a netlink socket non-blocking") { clinux_set_nonblocking(descriptor) } }
     }
 
+    /// Listens to a group that an old kernel may lack; false: it does.
+    @discardableResult
+    package func listen(toOptional group: Int32) -> Bool {
+        Self.set(descriptor, SOL_NETLINK, Int32(NETLINK_ADD_MEMBERSHIP), group)
+    }
+
     @discardableResult
     private static func set(_ descriptor: Int32, _ level: Int32, _ option: Int32, _ value: Int32) -> Bool {
         var value = value

@@ -9,6 +9,8 @@ enum RouteMessage {
     private static let unreachable = UInt8(RTN_UNREACHABLE)
     private static let blackhole = UInt8(RTN_BLACKHOLE)
     private static let cloned: UInt32 = 0x200
+    /// RTA_NH_ID
+    fileprivate static let nextHopID = 30
 
     // MARK: Writing
 
@@ -47,6 +49,7 @@ enum RouteMessage {
 
     private static func writeNextHops(_ route: KernelRoute, into writer: inout NetlinkWriter) {
         guard route.kind == .unicast else { return }
+        if route.nextHopID != 0 { return writer.attribute(nextHopID) { $0.append(route.nextHopID) } }
         if route.nextHops.count == 1, let hop = route.nextHops.first {
             writeGateway(hop, family: route.prefix.family, into: &writer)
             writer.attribute(Int(RTA_OIF.rawValue)) { $0.append(hop.interfaceIndex) }
@@ -99,10 +102,12 @@ enum RouteMessage {
         if parts.gateway != nil || parts.interfaceIndex != 0, parts.nextHops.isEmpty {
             parts.nextHops = [RouteNextHop(gateway: parts.gateway, interfaceIndex: parts.interfaceIndex)]
         }
-        return KernelRoute(
+        var route = KernelRoute(
             key: RouteKey(prefix: prefix, table: parts.table, metric: parts.metric), kind: kind(type),
             protocolID: protocolID,
             nextHops: parts.nextHops)
+        route.nextHopID = parts.nextHopID
+        return route
     }
 
     private struct Parts {
@@ -112,6 +117,7 @@ enum RouteMessage {
         var gateway: IPAddress?
         var interfaceIndex: UInt32 = 0
         var nextHops: [RouteNextHop] = []
+        var nextHopID: UInt32 = 0
 
         mutating func take(_ attribute: NetlinkAttribute, _ bytes: borrowing RawSpan, family: AddressFamily) {
             let value = attribute.value
@@ -121,6 +127,7 @@ enum RouteMessage {
             case Int(RTA_PRIORITY.rawValue): metric = bytes.number(value) ?? metric
             case Int(RTA_OIF.rawValue): interfaceIndex = bytes.number(value) ?? interfaceIndex
             case Int(RTA_GATEWAY.rawValue): gateway = bytes.address(value, family: family) ?? gateway
+            case RouteMessage.nextHopID: nextHopID = bytes.number(value) ?? 0
             case Int(RTA_VIA.rawValue): gateway = RouteMessage.via(bytes, value) ?? gateway
             case Int(RTA_MULTIPATH.rawValue): nextHops = RouteMessage.readMultipath(bytes, value, family: family)
             default: break

@@ -26,24 +26,36 @@ package final class RouteSocket {
     /// Carries out all operations, each on its own: one that fails keeps none of the others back. Returns the failures
     /// by index. Throws when the socket itself fails; what was done is then unknown and must be read.
     package func apply(_ operations: [RouteOperation]) throws(NetlinkError) -> [Int: NetlinkError] {
+        try apply(operations) { RouteMessage.write($0, sequence: $1, into: &$2) }
+    }
+
+    /// The same for nexthop objects, in their order: groups need their members.
+    package func apply(_ operations: [NextHopOperation]) throws(NetlinkError) -> [Int: NetlinkError] {
+        try apply(operations) { NextHopMessage.write($0, sequence: $1, into: &$2) }
+    }
+
+    private func apply<Operation: CustomStringConvertible>(
+        _ operations: [Operation], _ write: (Operation, UInt32, inout NetlinkWriter) -> Void
+    ) throws(NetlinkError) -> [Int: NetlinkError] {
         var failures: [Int: NetlinkError] = [:]
         var start = 0
         while start < operations.count {
             let end = min(start + Self.batchSize, operations.count)
-            try apply(operations[start..<end], &failures)
+            try apply(operations[start..<end], write, &failures)
             start = end
         }
         return failures
     }
 
-    private func apply(
-        _ operations: ArraySlice<RouteOperation>, _ failures: inout [Int: NetlinkError]
+    private func apply<Operation: CustomStringConvertible>(
+        _ operations: ArraySlice<Operation>, _ write: (Operation, UInt32, inout NetlinkWriter) -> Void,
+        _ failures: inout [Int: NetlinkError]
     ) throws(NetlinkError) {
         let first = sequence &+ 1
         writer.removeAll()
         for operation in operations {
             sequence &+= 1
-            RouteMessage.write(operation, sequence: sequence, into: &writer)
+            write(operation, sequence, &writer)
         }
         // Failures are told in any case; the acknowledgement of the last one ends the batch.
         writer.addFlags(UInt16(NLM_F_ACK))
@@ -104,6 +116,24 @@ package final class RouteSocket {
                 switch try readRoutes({ routes.append($0) }) {
                 case .more: continue
                 case .done: return routes
+                case .interrupted: return nil
+                }
+            }
+        }
+    }
+
+    /// All nexthop objects, whoever made them.
+    package func nextHops() throws(NetlinkError) -> [KernelNextHop] {
+        try repeated("read nexthop objects") { () throws(NetlinkError) in
+            try begin { writer, sequence in NextHopMessage.writeDump(sequence: sequence, into: &writer) }
+            var objects: [KernelNextHop] = []
+            while true {
+                let progress = try read("read nexthop objects") { notice in
+                    if case .nextHop(.present(let object), _) = notice { objects.append(object) }
+                }
+                switch progress {
+                case .more: continue
+                case .done: return objects
                 case .interrupted: return nil
                 }
             }

@@ -74,6 +74,9 @@ package actor Agent: Loop {
     /// Next hops that BFD has found dead.
     let deadGateways = DeadGateways()
     private(set) var restart = RestartState()
+    var settings = KernelSettings(mayChange: false)
+    /// The uplinks that the settings were made for.
+    var checkedUplinks: Set<String>?
 
     package init(_ configuration: Configuration, logger: Logger) {
         self.configuration = configuration
@@ -156,11 +159,12 @@ package actor Agent: Loop {
     }
 
     private func startKernel() async throws(StartFailure) {
-        let settings = KernelConfiguration(
+        var place = KernelConfiguration(
             enabled: configuration.fib.enabled, table: configuration.fib.table, metric: configuration.fib.metric)
+        place.ecmp = configuration.fib.ecmp
         let logger = logger
         let kernel = KernelLoop(
-            settings, onTopology: { [weak self] topology in self?.post { $0.topologyChanged(topology) } },
+            place, onTopology: { [weak self] topology in self?.post { $0.topologyChanged(topology) } },
             onEvent: { LogLine.kernel($0).log(to: logger) })
         do {
             let found = try await kernel.start()
@@ -183,7 +187,8 @@ package actor Agent: Loop {
             )
         }
         routerID = id
-        if configuration.fib.enabled { enableForwarding() }
+        settings = KernelSettings(mayChange: configuration.fib.changesSettings)
+        checkSettings()
     }
 
     /// Without it pods come and go all the same: then DELs delete their links themselves.
@@ -194,16 +199,6 @@ package actor Agent: Loop {
             self.sweeper = sweeper
         } catch {
             LogLine.podLinksStay("\(error)").log(to: logger)
-        }
-    }
-
-    private func enableForwarding() {
-        for family in AddressFamily.allCases {
-            do throws(SystemError) {
-                try KernelSettings.enableForwarding(family)
-            } catch {
-                LogLine.setting("\(family) forwarding", failed: error.description).log(to: logger)
-            }
         }
     }
 
@@ -256,6 +251,7 @@ package actor Agent: Loop {
         discovery?.post { $0.setTopology(topology) }
         updatePlaces()
         updateBFD()
+        checkSettings()
         if topology.uplinkMTU != mtu { writeNodeState() }
     }
 
@@ -333,6 +329,7 @@ package actor Agent: Loop {
         let sessionWide =
             configuration.bgp.timing != new.bgp.timing || configuration.bgp.clusterID != new.bgp.clusterID
         configuration = new
+        checkSettings()
         await applyPrefixes()
         writeSessions()
         await leaks?.change(new.ipam)

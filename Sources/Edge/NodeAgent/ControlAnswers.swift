@@ -17,6 +17,7 @@ struct ControlAnswers: ControlProvider {
         case .session(let name): await session(name)
         case .routes(let query): await routes(query)
         case .fib(let selection): .fib(await fib(selection))
+        case .fibVerify: await verify()
         case .pods: await pods()
         case .bfd: .bfd(await bfd())
         case .explain(let prefix): await explain(prefix)
@@ -154,7 +155,29 @@ struct ControlAnswers: ControlProvider {
             installed: snapshot.rows.filter { $0.installed != nil }.count,
             failed: Int(clamping: snapshot.counters.failed),
             repairs: Int(clamping: snapshot.counters.healed), resyncs: Int(clamping: snapshot.counters.readings))
-        return FIBDocument(routes: rows.map { FIBRouteDocument($0, topology) }, counters: counters)
+        var document = FIBDocument(routes: rows.map { FIBRouteDocument($0, topology) }, counters: counters)
+        document.nextHops = NextHopsDocument(snapshot, topology)
+        document.settings = await agent.settingDocuments
+        return document
+    }
+
+    private func verify() async -> ControlReply {
+        guard await agent.configuration.fib.enabled, let kernel = await agent.kernel else {
+            var document = FIBVerifyDocument(routes: 0, nextHops: 0, differences: [])
+            document.enabled = false
+            return .fibVerify(document)
+        }
+        do {
+            let audit = try await kernel.audit()
+            return .fibVerify(
+                FIBVerifyDocument(
+                    routes: audit.routes, nextHops: audit.nextHops,
+                    differences: audit.differences.map {
+                        FIBDifferenceDocument(prefix: $0.prefix?.description, problem: $0.text)
+                    }))
+        } catch {
+            return .error(status: 500, message: "cannot read the kernel's routes: \(error)")
+        }
     }
 
     private func pods() async -> ControlReply {

@@ -155,6 +155,7 @@ extension FIBRouteDocument {
             kind: row.isAggregate ? "unreachable" : row.desired?.isBlackhole == true ? "blackhole" : "unicast",
             desired: row.isAggregate ? ["unreachable"] : row.desired.map(Self.text) ?? [],
             installed: row.installed.map { Self.text($0, topology) } ?? [], status: status, detail: detail)
+        group = row.installed.flatMap { $0.nextHopID == 0 ? nil : $0.nextHopID }
     }
 
     private static func text(_ route: DesiredRoute) -> [String] {
@@ -168,9 +169,23 @@ extension FIBRouteDocument {
 
     private static func text(_ route: KernelRoute, _ topology: Topology) -> [String] {
         guard route.kind == .unicast else { return [route.kind == .blackhole ? "blackhole" : "unreachable"] }
-        return route.nextHops.map { hop in
-            let name = topology.interface(index: hop.interfaceIndex)?.name ?? "if\(hop.interfaceIndex)"
-            return (hop.gateway.map { "via \($0) " } ?? "") + "dev \(name)" + weight(hop.weight)
-        }
+        return route.nextHops.map { text($0, topology) }
+    }
+
+    fileprivate static func text(_ hop: RouteNextHop, _ topology: Topology) -> String {
+        let name = topology.interface(index: hop.interfaceIndex)?.name ?? "if\(hop.interfaceIndex)"
+        return (hop.gateway.map { "via \($0) " } ?? "") + "dev \(name)" + weight(hop.weight)
+    }
+}
+
+extension NextHopsDocument {
+    init(_ snapshot: FIBSnapshot, _ topology: Topology) {
+        self.init(
+            style: snapshot.style.rawValue, reason: snapshot.fallback,
+            groups: snapshot.groups.map { group in
+                NextHopGroupDocument(
+                    id: group.id, nextHops: group.nextHops.map { FIBRouteDocument.text($0, topology) },
+                    routes: group.routes)
+            })
     }
 }

@@ -16,7 +16,10 @@ extension KernelLoop {
         ledger.beginReading()
         links.beginReadingRoutes()
         reading = (.ipv4, attempt)
-        attemptRead { commands throws(NetlinkError) in try commands.beginRoutes(.ipv4) }
+        attemptRead { commands throws(NetlinkError) in
+            ledger.readNextHops(try readNextHops(commands))
+            try commands.beginRoutes(.ipv4)
+        }
     }
 
     func continueReading(until deadline: Instant) -> Bool {
@@ -27,7 +30,7 @@ extension KernelLoop {
                 let progress = try commands.readRoutes { routes.append($0) }
                 for route in routes {
                     ledger.read(route)
-                    links.read(route, owner: configuration.protocolID)
+                    links.read(complete(route), owner: configuration.protocolID)
                 }
                 switch (progress, family) {
                 case (.more, _): return
@@ -114,12 +117,17 @@ extension KernelLoop {
         case .link(let observation):
             linksChanged = true
             guard let lost = links.observe(observation) else { return }
+            loseNextHops(observation, lost)
             if ledger.depends(on: lost) || links.hasDefaultRoute(on: lost) { needsReading = true }
         case .route(let observation, let cause):
-            if links.observe(observation, owner: configuration.protocolID) { linksChanged = true }
+            if links.observe(complete(observation), owner: configuration.protocolID) { linksChanged = true }
             guard configuration.enabled, ledger.concerns(observation.route) else { return }
             if cause != .ourselves { followsEchoes = true }
             ledger.observe(observation, cause: cause, at: now)
+        case .nextHop(let observation, let cause):
+            guard configuration.enabled else { return }
+            if cause != .ourselves { followsEchoes = true }
+            ledger.observe(observation, cause: cause)
         }
     }
 
@@ -135,6 +143,7 @@ extension KernelLoop {
         }
         inbox = []
         absorbed = 0
+        endLoss()
         if isConverging {
             isConverging = false
             let stale = ledger.converge()
@@ -148,9 +157,14 @@ extension KernelLoop {
         while true {
             let now = Self.now()
             guard now < deadline else { return false }
+            if changeNextHops(at: now) { continue }
             let operations = ledger.nextOperations(limit: RouteSocket.batchSize, at: now)
             for note in ledger.takeNotes() { tally.note(note) }
-            guard !operations.isEmpty else { return true }
+            guard !operations.isEmpty else {
+                // A route that waits for its group is not done, nor is a group that nobody uses any more.
+                if changeNextHops(at: now) { continue }
+                return true
+            }
             perform(operations, at: now)
             for note in ledger.takeNotes() { tally.note(note) }
         }

@@ -20,10 +20,15 @@ package actor KernelLoop: Loop {
 
     var ledger: RouteLedger
     var tally = KernelTally()
+    /// What the kernel has of nexthop objects.
+    var support = RouteSocket.NextHopSupport(style: .inline)
     private var reports = LogAllowance()
     var links = TopologyBuilder()
-    private var topology = Topology()
-    private var namespace: String?
+    private(set) var topology = Topology()
+    /// Next hops of sessions that ended, until the decision has told what remains without them.
+    var leaving: Set<IPAddress> = []
+    var isLossTold = false
+    private(set) var namespace: String?
     var commands: RouteSocket?
     var monitor: NetlinkMonitor?
     private var source: (any DispatchSourceRead)?
@@ -72,6 +77,7 @@ package actor KernelLoop: Loop {
         self.commands = commands
         let monitor = try NetlinkMonitor(ownPortID: commands.portID, namespace: namespace)
         links = try commands.topology()
+        try chooseStyle(commands)
         try readRoutes(commands)
         topology = links.topology
         ledger.update(topology)
@@ -85,11 +91,14 @@ package actor KernelLoop: Loop {
 
     /// Reads all routes at once, at the start; without a FIB only for the default gateway's sake.
     private func readRoutes(_ commands: RouteSocket) throws {
-        if configuration.enabled { ledger.beginReading() }
+        if configuration.enabled {
+            ledger.beginReading()
+            ledger.readNextHops(try readNextHops(commands))
+        }
         links.beginReadingRoutes()
         for family in AddressFamily.allCases {
             for route in try commands.routes(family) {
-                links.read(route, owner: configuration.protocolID)
+                links.read(complete(route), owner: configuration.protocolID)
                 if configuration.enabled { ledger.read(route) }
             }
         }
@@ -137,9 +146,11 @@ package actor KernelLoop: Loop {
         queueTurn()
     }
 
-    private func updateLedger() {
+    /// Tells the ledger what can be reached.
+    func updateLedger() {
         var topology = topology
         topology.unreachable = unreachable
+        topology.leaving = leaving
         ledger.update(topology)
     }
 
@@ -160,7 +171,11 @@ package actor KernelLoop: Loop {
         queueTurn()
     }
 
-    package func snapshot() -> FIBSnapshot { ledger.snapshot() }
+    package func snapshot() -> FIBSnapshot {
+        var snapshot = ledger.snapshot()
+        snapshot.fallback = support.reason
+        return snapshot
+    }
 
     /// What was done since the start, without the price of a snapshot.
     package func counters() -> FIBCounters { ledger.counters }
@@ -193,7 +208,7 @@ package actor KernelLoop: Loop {
 
     // MARK: Turns
 
-    private func queueTurn() {
+    func queueTurn() {
         guard !isTurnQueued, source != nil else { return }
         isTurnQueued = true
         executor.queue.async { [weak self] in

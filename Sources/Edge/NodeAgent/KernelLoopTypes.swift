@@ -11,6 +11,8 @@ package struct KernelConfiguration: Hashable, Sendable {
     package var metric: UInt32
     /// What marks a route as ours.
     package var protocolID: UInt8
+    /// How routes carry their next hops, if the kernel can do it.
+    package var ecmp = GroupStyle.resilient
 
     package init(enabled: Bool = true, table: UInt32 = 254, metric: UInt32 = 50, protocolID: UInt8 = 179) {
         self.enabled = enabled
@@ -47,6 +49,10 @@ package enum KernelEvent: Sendable, Hashable {
     case readFailed(NetlinkError)
     /// Convergence: this many routes of the earlier run are not wanted any more and go.
     case sweeping(Int)
+    /// Groups of next hops changed in place, and routes with them.
+    case regrouped(groups: Int, routes: Int)
+    /// The kernel lacks what the configuration asks for; what is done instead, and why.
+    case fallback(GroupStyle, reason: String)
 }
 
 /// Collects what happens in a run of work, so that 100,000 routes make one line of log and not 100,000.
@@ -54,6 +60,7 @@ struct KernelTally {
     private var operations = (installed: 0, replaced: 0, removed: 0)
     private var order: [KernelEvent] = []
     private var counts: [KernelEvent: Int] = [:]
+    private var regrouped = (groups: 0, routes: 0)
 
     mutating func succeeded(_ operation: RouteOperation) {
         switch operation {
@@ -76,6 +83,8 @@ struct KernelTally {
             count(.conflict(Self.any, protocolID: id, count: 0)) { .conflict(prefix, protocolID: id, count: $0) }
         case .unresolved(let prefix, let reason):
             count(.unresolved(Self.any, reason: reason, count: 0)) { .unresolved(prefix, reason: reason, count: $0) }
+        case .regrouped(let groups, let routes):
+            regrouped = (regrouped.groups + groups, regrouped.routes + routes)
         }
     }
 
@@ -91,12 +100,13 @@ struct KernelTally {
         counts[kind, default: 0] += 1
     }
 
-    var isEmpty: Bool { order.isEmpty && operations == (0, 0, 0) }
+    var isEmpty: Bool { order.isEmpty && operations == (0, 0, 0) && regrouped.groups == 0 }
 
     /// The events of the run; the tally is empty after.
     mutating func take() -> [KernelEvent] {
         defer { self = KernelTally() }
         var events = order.compactMap { kind in makers[kind]?(counts[kind] ?? 0) }
+        if regrouped.groups > 0 { events.append(.regrouped(groups: regrouped.groups, routes: regrouped.routes)) }
         let (installed, replaced, removed) = operations
         if installed + replaced + removed > 0 {
             events.append(.applied(installed: installed, replaced: replaced, removed: removed))

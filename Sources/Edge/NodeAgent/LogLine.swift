@@ -33,6 +33,8 @@ enum LogLine {
     case prefixesBlocked(peer: String, limit: Int, restartAfter: Duration)
     case kernel(KernelEvent)
     case setting(String, failed: String)
+    case settingsChanged([KernelSetting])
+    case settingsDiffer([KernelSetting])
     case reloaded(added: Int, removed: Int, changed: Int)
     case rulesChanged(peer: String)
     case reloadFailed(problems: Int)
@@ -86,6 +88,19 @@ enum LogLine {
         case .leftOut(let message, let count):
             (.notice, "lines like the last one were left out", [("of", message), ("count", "\(count)")])
         case .setting(let name, let reason): (.warning, "cannot set \(name)", [("reason", reason)])
+        case .settingsChanged(let settings):
+            (
+                .notice, "kernel settings changed, and left so",
+                [("settings", settings.map { "\($0.name) \($0.before ?? "") -> \($0.wanted)" }.joined(separator: ", "))]
+            )
+        case .settingsDiffer(let settings):
+            (
+                .warning, "kernel settings are not as routing needs them; set them on the host",
+                [
+                    ("settings", settings.map { "\($0.name)=\($0.wanted)" }.joined(separator: " ")),
+                    ("reason", settings.first?.problem ?? ""),
+                ]
+            )
         case .reloaded(let added, let removed, let changed):
             (
                 .notice, "configuration reloaded",
@@ -221,6 +236,10 @@ enum LogLine {
             )
         case .overrun: (.warning, "kernel dropped notifications; all routes are read again", [])
         case .readFailed(let error): (.error, "cannot read from the kernel", [("reason", "\(error)")])
+        case .regrouped(let groups, let routes):
+            (.info, "next hops changed in place", [("groups", "\(groups)"), ("routes", "\(routes)")])
+        case .fallback(let style, let reason):
+            (.warning, "fib.ecmp is \(style.rawValue) instead", [("reason", reason)])
         case .sweeping(let count): (.notice, "stale routes of an earlier run go", [("count", "\(count)")])
         }
     }

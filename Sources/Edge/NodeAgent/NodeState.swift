@@ -21,19 +21,3 @@ struct NodeState {
         return "{\"schema\":1,\"name\":\"\(safe)\",\"podCIDRs\":[\(list)],\"mtu\":\(mtu),\"pid\":\(getpid())}\n"
     }
 }
-
-/// Kernel settings that routing needs.
-enum KernelSettings {
-    /// Turns forwarding on for a family.
-    static func enableForwarding(_ family: AddressFamily) throws(SystemError) {
-        let path = family == .ipv4 ? "/proc/sys/net/ipv4/ip_forward" : "/proc/sys/net/ipv6/conf/all/forwarding"
-        let fd = try check("open \(path)") { open(path, O_RDWR | O_CLOEXEC) }
-        defer { close(fd) }
-        var value: UInt8 = 0
-        _ = try check("read \(path)") { read(fd, &value, 1) }
-        // Writing even the same value makes the kernel go through every interface.
-        guard value != UInt8(ascii: "1") else { return }
-        var one = UInt8(ascii: "1")
-        _ = try check("write \(path)") { pwrite(fd, &one, 1, 0) }
-    }
-}

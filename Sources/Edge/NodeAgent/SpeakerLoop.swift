@@ -42,6 +42,8 @@ actor SpeakerLoop: Loop {
     /// The node's own prefixes and the aggregates that are announced: `unreachable` as a whole.
     var unreachable: Set<Prefix> = []
     var originated: Set<Prefix> = []
+    /// The kernel loop knows of next hops that are lost, and not yet of everything that follows.
+    var isTellingLoss = false
     /// All peers are back, and what is held goes after a moment.
     var isHoldEnding = false
 
@@ -172,6 +174,7 @@ actor SpeakerLoop: Loop {
     func down(_ id: PeerID, keepsRoutes: Bool) {
         outputs[id] = nil
         onSessions?(outputs.count)
+        if !keepsRoutes { tellLoss(of: id) }
         speaker.down(id, keepsRoutes: keepsRoutes, at: .now)
         wake()
     }
@@ -228,6 +231,7 @@ actor SpeakerLoop: Loop {
             let routes = held.pass(changes.map(fibChange))
             if !routes.isEmpty { kernel.post { $0.apply(routes) } }
         }
+        endLoss()
         installAggregates()
         var isBusy = speaker.hasChanges || speaker.hasWork
         var waits: [Instant] = []

@@ -67,12 +67,17 @@ struct FIB: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fib", abstract: "Routes as the agent wants them beside those in the kernel.")
 
-    @Argument(help: "A prefix, or an address for its longest match.")
+    @Argument(
+        help: "A prefix, or an address for its longest match; or verify, to read the kernel afresh and compare.")
     var prefix: String?
 
     @OptionGroup var common: Common
 
     func run() throws {
+        guard prefix != "verify" else {
+            if try !common.console.showVerification() { throw ExitCode(1) }
+            return
+        }
         try common.console.show(.fib(PrefixSelection(prefix: prefix, longer: false)))
     }
 }

@@ -7,6 +7,10 @@ package struct FIBDocument: Codable, Sendable, Equatable {
     package var counters: FIBCountersDocument
     /// false: the configuration says `fib.enabled: false`.
     package var enabled: Bool = true
+    /// How routes carry their next hops.
+    package var nextHops: NextHopsDocument?
+    /// Kernel settings that routing depends on.
+    package var settings: [KernelSettingDocument]?
 
     package init(routes: [FIBRouteDocument], counters: FIBCountersDocument, enabled: Bool = true) {
         self.routes = routes
@@ -43,6 +47,8 @@ package struct FIBRouteDocument: Codable, Sendable, Equatable {
     package var status: Status
     /// The kernel's error, or what is waited for.
     package var detail: String?
+    /// The nexthop group that it uses in the kernel.
+    package var group: UInt32?
 
     package init(
         prefix: String, kind: String = "unicast", desired: [String], installed: [String], status: Status,

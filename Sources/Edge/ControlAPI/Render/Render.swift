@@ -26,29 +26,6 @@ package enum Render {
         return table.text + (hidden > 0 ? "\(hidden) more not shown.\n" : "")
     }
 
-    /// `martletctl fib`: desired beside installed.
-    package static func fib(_ document: FIBDocument) -> String {
-        guard document.enabled else { return "The kernel is left alone: the configuration says fib.enabled: false.\n" }
-        let counters = document.counters
-        let summary = """
-            \(Printable.count(counters.desired, "route")) desired, \(counters.installed) installed, \
-            \(counters.failed) failed; \(Printable.count(counters.repairs, "repair")), \
-            \(Printable.count(counters.resyncs, "full reading")) of the kernel
-
-            """
-        guard !document.routes.isEmpty else { return "No routes.\n\n" + summary }
-        var table = TextTable([.left("PREFIX"), .left("DESIRED"), .left("INSTALLED"), .left("STATUS"), .left("DETAIL")])
-        for route in document.routes {
-            let desired = route.desired.joined(separator: ", ")
-            let installed = route.installed.joined(separator: ", ")
-            let same = !desired.isEmpty && desired == installed
-            table.add([
-                route.prefix, desired, same ? "as desired" : installed, route.status.rawValue, route.detail ?? "",
-            ])
-        }
-        return table.text + "\n" + summary
-    }
-
     /// `martletctl pods`: what our plugin plugged in on this node.
     package static func pods(_ document: PodsDocument, wide: Bool = false) -> String {
         guard !document.pods.isEmpty else { return "No pods of this network on this node.\n" }

@@ -143,8 +143,11 @@ extension Configuration {
             "table", "main, or a table number from 1 to 4294967295 (255 is the kernel's own)", ConfigurationValue.table)
         let metric = section.value(
             "metric", "a number from 1 to 4294967295", ConfigurationValue.integer(1...UInt32.max))
+        var settings = FIBSettings(
+            enabled: enabled?.value ?? true, table: table?.value ?? 254, metric: metric?.value ?? 50)
+        kernel(&section, into: &settings)
         section.finish()
-        return FIBSettings(enabled: enabled?.value ?? true, table: table?.value ?? 254, metric: metric?.value ?? 50)
+        return settings
     }
 
     private static func imports(_ section: ConfigurationSection) -> ImportSettings {

@@ -1,4 +1,5 @@
 import DispatchIO
+import FIB
 import NetTypes
 import RIB
 import RoutePolicy
@@ -218,6 +219,10 @@ package struct Configuration: Sendable, Equatable {
         package var table: UInt32
         /// Route metric (`metric` in ip-route(8)), not 0.
         package var metric: UInt32
+        /// How routes carry their next hops, if the kernel can do it.
+        package var ecmp = GroupStyle.resilient
+        /// Whether kernel settings that routing needs are changed, and not only looked at.
+        package var changesSettings = true
     }
 
     /// Key `import`.

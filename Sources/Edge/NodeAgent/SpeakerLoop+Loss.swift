@@ -1,0 +1,21 @@
+import BGPSpeaker
+import RIB
+
+extension SpeakerLoop {
+    /// A session ended and its routes go: the kernel's groups are told first which next hops that takes away. Not those
+    /// that another peer names too, as a route reflector or a neighbour on the same link may.
+    func tellLoss(of id: PeerID) {
+        guard let kernel, held.mode == .nothing else { return }
+        let gateways = speaker.soleNextHops(of: id)
+        guard !gateways.isEmpty else { return }
+        isTellingLoss = true
+        kernel.post { $0.lose(gateways) }
+    }
+
+    /// Everything that follows from it has been handed over.
+    func endLoss() {
+        guard isTellingLoss, !speaker.hasWork, !speaker.hasChanges else { return }
+        isTellingLoss = false
+        kernel?.post { $0.lossIsTold() }
+    }
+}
