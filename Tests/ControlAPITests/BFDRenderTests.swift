@@ -12,7 +12,7 @@ import Testing
 
                 """)
         let wide = Render.bfd(Canned.bfd, wide: true)
-        #expect(wide.contains("50ms      12.5ms   3/3  one      keyed-sha1"))
+        #expect(wide.contains("50ms     12.5ms   3/3  one      keyed-sha1"))
         #expect(wide.contains("several") && wide.contains("17/99"))
     }
 

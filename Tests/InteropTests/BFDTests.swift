@@ -85,6 +85,14 @@ extension Interop {
 
             func mend() throws { try rack.tors[0].require("nft", "delete table inet cut") }
 
+            /// Other options of our peers, on SIGHUP.
+            func configure(_ options: [String]) throws {
+                try node.configure { configuration in
+                    for index in configuration.peers.indices { configuration.peers[index].options = options }
+                }
+                node.reload()
+            }
+
             func downs(_ peer: String) throws -> Int { try node.session(peer)["dropCount"].int ?? -1 }
         }
 
@@ -156,25 +164,41 @@ extension Interop {
         }
 
         @Test(arguments: [RouterKind.frr, .bird])
-        func `BFD comes, changes and goes by reload, and no session ends`(kind: RouterKind) throws {
+        func `other intervals are agreed on by reload, and no session ends`(kind: RouterKind) throws {
             try Rack.use(nodes: 1) { rack in
                 let scene = try Scene(rack, kind)
                 try scene.waitUp()
-                func configure(_ options: [String]) throws {
-                    try scene.node.configure { configuration in
-                        for index in configuration.peers.indices { configuration.peers[index].options = options }
-                    }
-                    scene.node.reload()
-                }
-                try configure(["bfd: {interval: 80ms, multiplier: 5}"])
+                try scene.configure(["bfd: {interval: 80ms, multiplier: 5}"])
                 try eventually("slower packets are agreed on") {
                     try scene.near("tor")["transmitMilliseconds"].int == 80
                 }
-                try configure([])
+                try scene.configure([Self.fast])
+                try eventually("and quicker ones") { try scene.near("tor")["transmitMilliseconds"].int == 50 }
+                for peer in ["tor", "tor-v6"] {
+                    #expect(try scene.downs(peer) == 0 && scene.near(peer)["downs"].int == 0)
+                }
+            }
+        }
+
+        /// The router first: FRR 8.4 takes an AdminDown of ours for a failure, against RFC 5882 section 4.2.
+        @Test func `BFD goes and comes while BGP stays`() throws {
+            try Rack.use(nodes: 1) { rack in
+                let scene = try Scene(rack, .frr)
+                try scene.waitUp()
+                let frr = try #require(scene.tor as? FRRRouter)
+                func tell(_ line: String) throws {
+                    for address in [scene.link.nodeIPv4, scene.link.nodeIPv6] {
+                        let words = line.split(separator: "*").joined(separator: address)
+                        _ = try frr.vtysh("configure terminal", "router bgp \(Rack.torASN(0))", words)
+                    }
+                }
+                try tell("no neighbor * bfd")
+                try eventually("FRR has taken it away") { try scene.near("tor")["state"].string != "up" }
+                try scene.configure([])
                 try eventually("there is none") { try scene.node.json("bfd")["sessions"].array.isEmpty }
-                try eventually("the router knows") { try scene.far(scene.link.nodeIPv4) != "up" }
-                #expect(try always(for: 1) { try scene.tor.state(of: scene.link.nodeIPv4) == "Established" })
-                try configure([Self.fast])
+                try scene.waitRoutes(true)
+                try scene.configure([Self.fast])
+                try tell("neighbor * bfd profile p")
                 try scene.waitUp()
                 for peer in ["tor", "tor-v6"] { #expect(try scene.downs(peer) == 0) }
             }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct BFDConfigurationTests {
     private func load(_ bfd: String) -> (Configuration?, [String]) {
         let text = """
-            node: {name: n, routerID: 192.0.2.1, podCIDRs: []}
+            node: {name: n, routerID: 192.0.2.1, podCIDRs: [10.244.1.0/24]}
             clusterCIDRs: [10.244.0.0/16]
             bgp:
               asn: 64601

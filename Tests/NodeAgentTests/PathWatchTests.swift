@@ -1,8 +1,8 @@
-import BFD
 import FIB
 import NetTypes
 import Testing
 
+@testable import BFD
 @testable import NodeAgent
 
 /// What BFD's changes mean for the kernel's next hops (RFC 5882).
