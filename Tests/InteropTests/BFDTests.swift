@@ -180,25 +180,20 @@ extension Interop {
             }
         }
 
-        /// The router first: FRR 8.4 takes an AdminDown of ours for a failure, against RFC 5882 section 4.2.
+        /// The router says AdminDown first: FRR 8.4 takes one of ours for a failure, against RFC 5882 section 4.2, and says
+        /// nothing when its BFD is taken away.
         @Test func `BFD goes and comes while BGP stays`() throws {
             try Rack.use(nodes: 1) { rack in
                 let scene = try Scene(rack, .frr)
                 try scene.waitUp()
                 let frr = try #require(scene.tor as? FRRRouter)
-                func tell(_ line: String) throws {
-                    for address in [scene.link.nodeIPv4, scene.link.nodeIPv6] {
-                        let words = line.split(separator: "*").joined(separator: address)
-                        _ = try frr.vtysh("configure terminal", "router bgp \(Rack.torASN(0))", words)
-                    }
-                }
-                try tell("no neighbor * bfd")
-                try eventually("FRR has taken it away") { try scene.near("tor")["state"].string != "up" }
+                _ = try frr.vtysh("configure terminal", "bfd", "profile p", "shutdown")
+                try eventually("it is told") { try scene.near("tor")["peerState"].string == "adminDown" }
                 try scene.configure([])
                 try eventually("there is none") { try scene.node.json("bfd")["sessions"].array.isEmpty }
                 try scene.waitRoutes(true)
                 try scene.configure([Self.fast])
-                try tell("neighbor * bfd profile p")
+                _ = try frr.vtysh("configure terminal", "bfd", "profile p", "no shutdown")
                 try scene.waitUp()
                 for peer in ["tor", "tor-v6"] { #expect(try scene.downs(peer) == 0) }
             }
@@ -235,7 +230,13 @@ extension Interop {
             try Rack.use(nodes: 1) { rack in
                 let scene = try Scene(
                     rack, kind, routerOptions: [kind == .frr ? "ebgp-multihop 2" : "multihop 2"],
-                    nodeOptions: [Self.fast, "multihop: 2"])
+                    nodeOptions: [Self.fast, "multihop: 2"]
+                ) { configuration in
+                    let link = rack.link(node: 0)
+                    for (index, address) in [link.routerIPv4, link.routerIPv6].enumerated() where kind == .bird {
+                        configuration.neighbors[index].options.append("local \(address)")
+                    }
+                }
                 try scene.waitUp()
                 #expect(try scene.near("tor")["multihop"].string == "true")
                 try scene.cut()
