@@ -4,7 +4,8 @@ import Testing
 
 /// All pairs of state and event (RFC 5880 sections 6.2, 6.8.4, 6.8.6 and 6.8.16), written down a second time.
 @Suite struct BFDStateTests {
-    /// By state, then in the order of `BFDEvent.allCases`: peer AdminDown, Down, Init, Up, time expired, disable, enable.
+    /// By state, then in the order of `BFDEvent.allCases`: peer AdminDown, Down, Init, Up, time expired, disable,
+    /// enable.
     private static let table: [BFDState: [BFDState?]] = [
         .adminDown: [nil, nil, nil, nil, nil, nil, .down],
         .down: [nil, .initial, .up, nil, nil, .adminDown, nil],

@@ -4,8 +4,8 @@ import TestKit
 import Testing
 
 extension Interop {
-    /// The agent restarts while the router watches it by BFD (RFC 5882 section 4.3): what the router must be told so that
-    /// nothing is lost, which docs/bfd.md repeats.
+    /// The agent restarts while the router watches it by BFD (RFC 5882 section 4.3): what the router must be told so
+    /// that nothing is lost, which docs/bfd.md repeats.
     @Suite(.serialized)
     struct BFDRestartTests {
         enum End: String, CaseIterable, Sendable {

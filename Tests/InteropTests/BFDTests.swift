@@ -180,8 +180,8 @@ extension Interop {
             }
         }
 
-        /// The router says AdminDown first: FRR 8.4 takes one of ours for a failure, against RFC 5882 section 4.2, and says
-        /// nothing when its BFD is taken away.
+        /// The router says AdminDown first: FRR 8.4 takes one of ours for a failure, against RFC 5882 section 4.2, and
+        /// says nothing when its BFD is taken away.
         @Test func `BFD goes and comes while BGP stays`() throws {
             try Rack.use(nodes: 1) { rack in
                 let scene = try Scene(rack, .frr)

@@ -52,8 +52,8 @@ package struct RouterConfiguration: Sendable {
     package var reflects = false
     /// Its forwarding outlives it: it says so to its neighbours, and keeps what the kernel has (RFC 4724).
     package var keepsForwarding = false
-    /// Runs BFD where that is a daemon or protocol of its own (FRR, BIRD), at 50 ms three times; neighbours must ask for
-    /// it in their `options`.
+    /// Runs BFD where that is a daemon or protocol of its own (FRR, BIRD), at 50 ms three times; neighbours must ask
+    /// for it in their `options`.
     package var runsBFD = false
     /// More of BFD's own section: lines of FRR's profile `p`, or of BIRD's interface and multihop blocks.
     package var bfdLines: [String] = []

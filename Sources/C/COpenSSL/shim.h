@@ -1,6 +1,7 @@
 // What COpenSSL makes visible to Swift.
 #pragma once
-// SHA-1 by its own functions: those of EVP bring all algorithms, with providers and configuration, into the static agent.
+// SHA-1 by its own functions: those of EVP bring all algorithms, with providers and configuration, into the static
+// agent.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/opensslv.h>
 #include <openssl/crypto.h>

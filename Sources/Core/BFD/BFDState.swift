@@ -34,8 +34,8 @@ package enum BFDEvent: Hashable, Sendable, CaseIterable {
 }
 
 extension BFDState {
-    /// Where an event leads, and the diagnostic that goes with it; nil: nowhere (RFC 5880 sections 6.2, 6.8.4, 6.8.6 and
-    /// 6.8.16).
+    /// Where an event leads, and the diagnostic that goes with it; nil: nowhere (RFC 5880 sections 6.2, 6.8.4, 6.8.6
+    /// and 6.8.16).
     package func next(_ event: BFDEvent) -> (state: BFDState, diagnostic: Diagnostic)? {
         switch (self, event) {
         case (.adminDown, .enable): (.down, .none)

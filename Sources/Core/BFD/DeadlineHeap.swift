@@ -1,7 +1,7 @@
 import NetTypes
 
-/// Deadlines of many, the earliest at hand: a binary heap. What is not true any more stays in it until its turn; whoever
-/// takes it out knows.
+/// Deadlines of many, the earliest at hand: a binary heap. What is not true any more stays in it until its turn;
+/// whoever takes it out knows.
 struct DeadlineHeap: Sendable {
     struct Entry: Sendable {
         let when: Instant

@@ -5,8 +5,8 @@ import Glibc
 import NetTypes
 import Synchronization
 
-/// The loop of all BFD sessions: a thread of its own with a timer of the kernel, which goes before all others where that
-/// is allowed. Dispatch timers were measured 35 ms late under load, which is one packet in three at 50 ms.
+/// The loop of all BFD sessions: a thread of its own with a timer of the kernel, which goes before all others where
+/// that is allowed. Dispatch timers were measured 35 ms late under load, which is one packet in three at 50 ms.
 ///
 /// Others talk to it through a list that it takes over between packets; it talks to others by the closures of its
 /// orders.

@@ -1,8 +1,8 @@
 import FIB
 import Synchronization
 
-/// The next hops that BFD has found dead, peer by peer: the short way from BFD's thread to the kernel's routes, past all
-/// that the end of a session has to do.
+/// The next hops that BFD has found dead, peer by peer: the short way from BFD's thread to the kernel's routes, past
+/// all that the end of a session has to do.
 final class DeadGateways: Sendable {
     private struct State {
         var gateways: [String: DeadGateway] = [:]

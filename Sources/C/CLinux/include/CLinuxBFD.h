@@ -1,5 +1,5 @@
-// What a thread with deadlines needs of Linux: its priority, timers, waiting for many descriptors, and datagrams with all
-// that IP says of them.
+// What a thread with deadlines needs of Linux: its priority, timers, waiting for many descriptors, and datagrams with
+// all that IP says of them.
 #pragma once
 
 #include <stdint.h>
@@ -22,8 +22,8 @@ int clinux_tell_arrivals(int fd, int family);
 /// recvmsg(2) into `buffer` without waiting. Octets received, or -1 with errno.
 ssize_t clinux_receive_arrival(int fd, void *buffer, size_t length, struct clinux_arrival *out);
 
-/// Gives the calling thread a name and the scheduling class SCHED_FIFO, which threads that it starts do not inherit. 0, or
-/// the errno: EPERM where neither CAP_SYS_NICE nor RLIMIT_RTPRIO allow it.
+/// Gives the calling thread a name and the scheduling class SCHED_FIFO, which threads that it starts do not inherit. 0,
+/// or the errno: EPERM where neither CAP_SYS_NICE nor RLIMIT_RTPRIO allow it.
 int clinux_be_punctual(const char *name, int priority);
 
 /// timerfd_create(2) on CLOCK_MONOTONIC; a descriptor, or -1 with errno.
