@@ -12,8 +12,8 @@ extension Canned {
         var failed = BFDSessionDocument(
             peer: "tor-b", address: "2001:db8::1", state: .down, discriminator: 18, multiplier: 3)
         (failed.sinceSeconds, failed.transmitMilliseconds, failed.multihop) = (3, 1000, true)
-        (failed.ups, failed.downs, failed.lastFailureSecondsAgo) = (1, 1, 3)
-        failed.lastFailure = "nothing was received for the detection time"
+        (failed.ups, failed.downs, failed.lastDownSecondsAgo) = (1, 1, 3)
+        failed.lastDown = "nothing was received for the detection time"
         var quiet = BFDSessionDocument(
             peer: "tor-c", address: "fe80::1%3", state: .down, discriminator: 19, multiplier: 3)
         (quiet.sinceSeconds, quiet.transmitMilliseconds) = (61, 1500)

@@ -20,12 +20,12 @@ extension Interop {
                 protocol bgp load\(number) {
                   local \(address(1, number)) as 65001; neighbor \(address(2, number)) as 64601; bfd on;
                   hold time 90; connect delay time 1; connect retry time 1; error wait time 1, 2;
-                  ipv4 { import none; export \(number == 10 ? "where proto = \"table\"" : "none");
+                  ipv4 { import none; export \(number == 10 ? "where proto = \"whole\"" : "none");
                     extended next hop on; };
                 }
                 """
             }
-            return protocols.joined(separator: "\n") + "\nprotocol static table { ipv4; include \"\(table)\"; }\n"
+            return protocols.joined(separator: "\n") + "\nprotocol static whole { ipv4; include \"\(table)\"; }\n"
         }
 
         private func writeTable(_ count: Int, _ file: String) throws {

@@ -153,8 +153,8 @@ extension Interop {
                 try scene.waitUp()
                 let frr = try #require(scene.tor as? FRRRouter)
                 _ = try frr.vtysh("configure terminal", "bfd", "profile p", "shutdown")
-                try eventually("it is told") { try scene.near("tor")["peerState"].string == "adminDown" }
-                #expect(try scene.near("tor")["lastFailure"].string == nil)
+                try eventually("it is told") { try scene.near("tor")["state"].string == "down" }
+                #expect(try scene.near("tor")["lastDown"].string?.contains("AdminDown") == true)
                 #expect(try scene.downs("tor") == 0)
                 try scene.waitRoutes(true)
                 _ = try frr.vtysh("configure terminal", "bfd", "profile p", "no shutdown")
@@ -188,7 +188,9 @@ extension Interop {
                 try scene.waitUp()
                 let frr = try #require(scene.tor as? FRRRouter)
                 _ = try frr.vtysh("configure terminal", "bfd", "profile p", "shutdown")
-                try eventually("it is told") { try scene.near("tor")["peerState"].string == "adminDown" }
+                for peer in ["tor", "tor-v6"] {
+                    try eventually("it is told") { try scene.near(peer)["state"].string == "down" }
+                }
                 try scene.configure([])
                 try eventually("there is none") { try scene.node.json("bfd")["sessions"].array.isEmpty }
                 try scene.waitRoutes(true)

@@ -34,8 +34,8 @@ package struct BFDSession: Sendable {
     package private(set) var peer: ControlPacket?
     package private(set) var counters = BFDCounters()
     package private(set) var since: Instant
-    /// The last change that was a loss, and when.
-    package private(set) var lastFailure: (change: BFDChange, at: Instant)?
+    /// How it left Up last, and when.
+    package private(set) var lastDown: (change: BFDChange, at: Instant)?
 
     /// Microseconds that are in effect, which lag behind the settings while a poll asks the peer (section 6.8.3).
     private var effectiveTx: UInt32
@@ -242,9 +242,11 @@ package struct BFDSession: Sendable {
             from: state, to: next, event: event, peerDiagnostic: peer?.diagnostic ?? .none,
             peerIsIndependent: peer?.isIndependent ?? false)
         (state, diagnostic, since) = (next, why, now)
-        if change.isFailure { lastFailure = (change, now) }
         if next == .up { counters.ups += 1 }
-        if change.from == .up { counters.downs += 1 }
+        if change.from == .up {
+            counters.downs += 1
+            lastDown = (change, now)
+        }
         // Slow while not Up; the way to the configured interval is a poll (section 6.8.3).
         (effectiveTx, effectiveRx) = (wantedTx, settings.requiredMinRx.microseconds)
         (isPolling, pollsAgain) = (false, false)

@@ -113,11 +113,9 @@ extension Configuration.PeerSettings {
         }
     }
 
-    /// The least TTL that packets of the peer can come with (RFC 5883 section 5, RFC 5082).
+    /// The least TTL that packets of the peer can come with over several hops (RFC 5883 section 5, RFC 5082). Only with
+    /// `ttlSecurity` there is one: BIRD sends such packets with the system's usual TTL.
     fileprivate var farthestHopLimit: UInt8 {
-        switch reach {
-        case .multihop(let hops), .secured(let hops): hops == 255 ? 1 : 255 - (hops - 1)
-        case .byKind: 1
-        }
+        if case .secured(let hops) = reach { 255 - (hops - 1) } else { 1 }
     }
 }

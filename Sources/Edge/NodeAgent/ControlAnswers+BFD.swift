@@ -40,8 +40,8 @@ extension BFDSessionDocument {
         }
         take(session.counters)
         if let peer = session.peer { take(peer) }
-        lastFailure = session.lastFailure?.change.reason
-        lastFailureSecondsAgo = session.lastFailure.map { Int((now - $0.at).wholeSeconds) }
+        lastDown = session.lastDown?.change.reason
+        lastDownSecondsAgo = session.lastDown.map { Int((now - $0.at).wholeSeconds) }
         problem = status.problem
     }
 

@@ -57,9 +57,9 @@ package struct BFDSessionDocument: Codable, Sendable, Equatable {
     /// How often it came up, and went down again.
     package var ups = 0
     package var downs = 0
-    /// Why the path was last found dead, and when; absent: it never was.
-    package var lastFailure: String?
-    package var lastFailureSecondsAgo: Int?
+    /// Why it left Up last, and when; absent: it never did.
+    package var lastDown: String?
+    package var lastDownSecondsAgo: Int?
     /// Why it cannot speak; absent: it can.
     package var problem: String?
 

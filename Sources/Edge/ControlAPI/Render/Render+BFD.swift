@@ -41,8 +41,8 @@ extension Render {
         if let problem = session.problem { return problem }
         guard session.state != .up else { return "" }
         if session.peerState == .adminDown { return "the peer has switched it off" }
-        let failure = session.lastFailure.map {
-            "\($0) (\(Printable.duration(session.lastFailureSecondsAgo ?? 0)) ago)"
+        let failure = session.lastDown.map {
+            "\($0) (\(Printable.duration(session.lastDownSecondsAgo ?? 0)) ago)"
         }
         if session.peerState == nil, session.packetsDiscarded > 0, session.ups == 0 {
             return "\(Printable.count(session.packetsDiscarded, "packet")) discarded: signature or hop limit is wrong"
