@@ -6,6 +6,7 @@ KEEP ?=
 SECONDS ?= 60
 RUNS ?=
 PREFIX ?= /usr/local
+BUILT ?= build/bin
 CNIBINDIR ?= /opt/cni/bin
 RTPROTOSDIR ?= /etc/iproute2/rt_protos.d
 
@@ -103,8 +104,9 @@ lint: toolchain ## format and syntax of all that is written here
 	@python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' $(PYTHON)
 	@echo "lint: clean"
 
-bench: root build ## BGP speed, memory and failover against BIRD: S1, S2s, S3s, S6, S7a, S7b, with the floors
+bench: root build ## BGP speed, memory and failover against BIRD: S1, S2s, S3s, S6, S7a, S7b, with the floors; what an idle agent costs
 	@scripts/install-deps bench
+	@Benchmarks/idlebench.py --password
 	@Benchmarks/bench.py -s S1,S2s,S3s,S6,S7a,S7b -p martlet,bird,floor --adapter martlet=Benchmarks/adapters/martlet.json -n 3
 
 bench-cni: root build ## ADD, CHECK and DEL against ptp with host-local
@@ -118,11 +120,13 @@ fuzz: toolchain ## each fuzz target for SECONDS=60, or all of them for RUNS=1000
 
 install: ## what `make build` made, under DESTDIR and PREFIX (plugins: CNIBINDIR)
 	@for binary in martletd martletctl martlet martlet-ipam; do \
-		[ -x build/bin/$$binary ] || { echo "make install: build/bin/$$binary is missing: run 'make build' first" >&2; exit 1; }; done
-	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin build/bin/martletd
-	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/bin/martletctl
-	install -D -m 755 -t $(DESTDIR)$(CNIBINDIR) build/bin/martlet build/bin/martlet-ipam
+		[ -x $(BUILT)/$$binary ] || { echo "make install: $(BUILT)/$$binary is missing: run 'make build' first" >&2; exit 1; }; done
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/sbin $(BUILT)/martletd
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(BUILT)/martletctl
+	install -D -m 755 -t $(DESTDIR)$(CNIBINDIR) $(BUILT)/martlet $(BUILT)/martlet-ipam
 	install -D -m 644 -t $(DESTDIR)$(RTPROTOSDIR) packaging/rt_protos.d/martlet.conf
+	install -D -m 644 packaging/networkd/10-martlet.conf $(DESTDIR)$(PREFIX)/lib/systemd/networkd.conf.d/10-martlet.conf
+	install -D -m 644 packaging/sysusers.d/martlet.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/martlet.conf
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|@SBINDIR@|$(PREFIX)/sbin|' packaging/martletd.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/martletd.service
 	$(foreach page,$(MANPAGES),install -D -m 644 $(page) $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)) &&) true

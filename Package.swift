@@ -97,8 +97,7 @@ let package = Package(
             [
                 "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB", "BFD", "BFDSocket",
                 "NeighborDiscovery", "NetTypes", "PodWiring", "IPAM", "AddressStore", "AddressAudit", "Nftables",
-                "DispatchIO", "Netlink",
-                "ControlAPI", "CYAML", "CLinux", logging,
+                "DispatchIO", "Netlink", "ControlAPI", "CNIInstaller", "CYAML", "CLinux", logging,
             ]),
 
         // Tools

@@ -88,6 +88,10 @@ enum Canned {
         podCIDRs: ["10.244.1.0/24", "fd00:10:244:1::/64"], pid: 1234, uptimeSeconds: 93784, sessions: 3,
         sessionsEstablished: 1, libraries: ["libnl": "3.7.0", "libcurl": "7.88.1"])
 
+    static let configuration = ConfigurationDocument(
+        file: "/etc/martlet/martletd.yaml", loadedMilliseconds: 1_700_000_000_000,
+        problems: ["martletd.yaml:3:8: bgp.asn must be a number"], reloads: 2, refusals: 1)
+
     /// What the imaginary agent answers.
     static func reply(to request: ControlRequest) -> ControlReply {
         switch request {
@@ -110,6 +114,7 @@ enum Canned {
         case .undrain: .drain(DrainDocument(state: .serving))
         case .health: .health(healthy)
         case .ready: .health(notReady)
+        case .configuration: .configuration(configuration)
         case .metrics: .metrics("# TYPE martlet_up gauge\nmartlet_up 1\n")
         }
     }

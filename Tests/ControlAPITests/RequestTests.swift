@@ -46,7 +46,7 @@ struct RequestTests {
             (.order(.enable, peer: "tor-1"), "/v1/sessions/tor-1/enable"),
             (.order(.reset(ResetOrder(soft: .in)), peer: "tor-1"), "/v1/sessions/tor-1/reset?soft=in"),
             (.order(.reset(ResetOrder(message: "x")), peer: "tor-1"), "/v1/sessions/tor-1/reset?message=x"),
-            (.ready, "/readyz"), (.metrics, "/metrics"),
+            (.ready, "/readyz"), (.metrics, "/metrics"), (.configuration, "/v1/configuration"),
         ] {
             #expect(request.path == path)
             let parts = path.split(separator: "?", maxSplits: 1)

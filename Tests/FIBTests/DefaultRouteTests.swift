@@ -58,7 +58,7 @@ import Testing
         var builder = try builder()
         for other in [
             try route("0.0.0.0/0", via: ["192.0.2.1"], protocolID: Self.owner),
-            try route("0.0.0.0/0", via: ["192.0.2.1"], table: 100), try route("10.0.0.0/8", via: ["192.0.2.1"]),
+            try route("0.0.0.0/0", via: ["192.0.2.1"], table: 100),
         ] {
             let isDefault = builder.observe(.present(other, isReplacing: false), owner: Self.owner)
             #expect(!isDefault)
@@ -71,7 +71,7 @@ import Testing
         _ = builder.observe(.present(try route("0.0.0.0/0", via: ["192.0.2.1"]), isReplacing: false), owner: Self.owner)
         builder.observe(.link(try Sample.interface(2, "eth0", [], isRunning: false)))
         #expect(gateways(builder) == [])
-        #expect(builder.hasDefaultRoute(on: 2) && !builder.hasDefaultRoute(on: 3))
+        #expect(builder.hasRoute(on: 2) && !builder.hasRoute(on: 3))
         builder.observe(.link(try Sample.interface(2, "eth0", [])))
         #expect(gateways(builder) == ["192.0.2.1"])
     }

@@ -10,7 +10,7 @@ extension Interop {
     @Suite(.serialized)
     struct StatusTests {
         /// STATUS as a runtime asks for it; the error's code, 0 when the node is ready.
-        private static func status(_ node: MartletNode) throws -> Int {
+        static func status(_ node: MartletNode) throws -> Int {
             let plugin = try martletBinary("martlet")
             let config = """
                 {"cniVersion":"1.1.0","name":"martlet","type":"martlet","stateDir":"\(node.stateDirectory)",

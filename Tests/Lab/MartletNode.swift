@@ -95,6 +95,8 @@ package final class MartletNode: Speaker, @unchecked Sendable {
     private let lock = NSLock()
     private var daemon: Daemon?
     private var current: MartletConfiguration
+    /// What the agent is started by, which replaces itself by it: `env NAME=VALUE`, `setpriv ...`.
+    package var entry: [String] = []
 
     /// Writes the configuration; `start` starts the agent.
     package init(_ configuration: MartletConfiguration, in namespace: Namespace, directory: String) throws {
@@ -117,7 +119,7 @@ package final class MartletNode: Speaker, @unchecked Sendable {
     /// Starts the agent and waits until it answers on its control socket.
     package func start() throws {
         let program = try martletBinary("martletd")
-        let started = try Daemon([program, "--config", configurationFile], in: namespace, log: log)
+        let started = try Daemon(entry + [program, "--config", configurationFile], in: namespace, log: log)
         lock.withLock { daemon = started }
         try started.wait(for: "martletd answers martletctl") { try ctl("sessions", "-o", "json").output.hasPrefix("{") }
     }

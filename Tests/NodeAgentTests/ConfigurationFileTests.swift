@@ -19,7 +19,7 @@ struct ConfigurationFileTests {
             report == """
                 F:1:12: bgp.asn is "0"; write an AS number from 1 to 4294967294 (23456 and 65535 are reserved)
                 F:1:25: bgp.holdTime is "2s"; write 0 for none, or whole seconds from 3s to 65535s
-                F:2:1: unknown key "odd"; known keys: bgp, clusterCIDRs, control, fib, import, ipam, log, metrics, node
+                F:2:1: unknown key "odd"; known keys: bgp, clusterCIDRs, cni, control, fib, import, ipam, log, metrics, node
                 F: 3 errors; the agent would not start with this file
 
                 """)

@@ -4,7 +4,7 @@ import Testing
 /// Whatever an editor, a template or a broken disk makes of a file: an answer, never a trap.
 struct ConfigurationMutationTests {
     /// splitmix64: the same sequence for a seed everywhere.
-    private struct SeededGenerator: RandomNumberGenerator {
+    struct SeededGenerator: RandomNumberGenerator {
         var state: UInt64
 
         mutating func next() -> UInt64 {
@@ -45,7 +45,7 @@ struct ConfigurationMutationTests {
         "é", "\u{0}", "\u{feff}", "\u{2028}", "🐦", "all", "ipv4-unicast", "4294967295s", "999999999h",
     ]
 
-    private static func mutate(_ text: String, _ generator: inout SeededGenerator) -> [UInt8] {
+    static func mutate(_ text: String, _ generator: inout SeededGenerator) -> [UInt8] {
         var bytes = Array(text.utf8)
         for _ in 0..<Int.random(in: 1...4, using: &generator) {
             let start = Int.random(in: 0...bytes.count, using: &generator)

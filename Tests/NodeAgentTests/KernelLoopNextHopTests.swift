@@ -135,6 +135,29 @@ import Testing
         #expect(await second.loop.counters().replaced == 20)
     }
 
+    @Test func `routes that name nothing but an object are understood, ours and others'`() async throws {
+        let rig = try rig()
+        try require("ip", "netns", "exec", rig.name, "sysctl", "-qw", "net.ipv4.nexthop_compat_mode=0")
+        try rig.ip("nexthop add id 9 via 192.0.2.77 dev up0")
+        try rig.ip("route add default nhid 9")
+        let start = try await rig.start()
+        #expect(start.topology.defaultGateways.map(\.address.description) == ["192.0.2.77"])
+        let wishes = [("10.1.0.0/24", ["192.0.2.1", "198.51.100.1"]), ("fd00:1::/64", ["2001:db8::1"])]
+        try await rig.apply(wishes)
+        await rig.loop.settled()
+        #expect(try await rig.loop.audit().differences.isEmpty)
+        await rig.loop.stop()
+        let second = try KernelRig(sharing: rig)
+        #expect(try await second.start().adoptedIPv4 == 1)
+        try await second.apply(wishes)
+        await second.loop.converged()
+        await second.loop.settled()
+        #expect(second.events.all.isEmpty)
+        #expect(try await second.loop.audit().differences.isEmpty)
+        try rig.ip("link set far0 down")
+        try await rig.eventually { await second.loop.snapshot().groups.map(\.nextHops.count) == [1] }
+    }
+
     /// The gateway of each of 256 flows, by source port.
     private func flows(_ rig: KernelRig) throws -> [String] {
         let questions = (1...256).map { "route get 10.0.0.7 ipproto tcp sport \(20_000 + $0) dport 80\n" }.joined()
@@ -161,5 +184,55 @@ import Testing
         #expect(!after.contains("192.0.2.2"))
         let lost = zip(before, after).filter { $0.0 == "192.0.2.2" }.map(\.1)
         #expect(Set(lost).count == 2)
+    }
+
+    @Test func `five thousand flushed routes come back, and one at once`() async throws {
+        let rig = try rig()
+        try await rig.start()
+        try await wish(rig, 5000, "192.0.2.1", "198.51.100.1")
+        let clock = ContinuousClock()
+        func healing(_ what: String, _ harm: () throws -> Void) async throws {
+            let before = await rig.loop.counters().healed
+            try harm()
+            let began = clock.now
+            try await rig.eventually(within: 20) { try await rig.loop.counters().healed > before && rig.isWhole(5000) }
+            print("\(what): whole again after \(began.duration(to: clock.now))")
+        }
+        try await healing("one route") { try rig.ip("route del 10.1.0.0/24") }
+        try await healing("all groups, and 5,000 routes with them") { try rig.ip("nexthop flush proto 179") }
+        try await healing("5,000 routes, one by one") { try rig.removeAll() }
+        #expect(try await rig.loop.audit().differences.isEmpty)
+    }
+
+    @Test func `a next hop behind other routers follows the kernel's routes to it`() async throws {
+        let rig = try rig()
+        try await rig.start()
+        try await wish(rig, 50, "203.0.113.1")
+        #expect(try rig.routes().isEmpty)
+        func everywhere(_ hops: String) async throws {
+            try await rig.eventually {
+                let routes = try rig.routes()
+                return routes.count == 50 && routes.allSatisfy { $0.hasSuffix("/24 " + hops) }
+            }
+        }
+        try rig.ip("route add 203.0.113.1/32 proto static nexthop via 192.0.2.1 nexthop via 198.51.100.1")
+        try await everywhere("192.0.2.1 198.51.100.1")
+        try rig.ip("route replace 203.0.113.1/32 proto static via 198.51.100.1")
+        try await everywhere("198.51.100.1")
+        try rig.ip("link set far1 down")
+        try await rig.eventually { try rig.routes().isEmpty }
+        try rig.ip("route add 203.0.113.0/24 proto static via 192.0.2.1")
+        try await everywhere("192.0.2.1")
+        #expect(try await rig.loop.audit().differences.isEmpty)
+        try rig.ip("route del 203.0.113.0/24")
+        try await rig.eventually { try rig.routes().isEmpty }
+    }
+}
+
+extension KernelRig {
+    /// Whether the kernel has so many routes of ours, each with two next hops.
+    fileprivate func isWhole(_ count: Int) throws -> Bool {
+        let routes = try routes()
+        return routes.count == count && routes.allSatisfy { $0.split(separator: " ").count == 3 }
     }
 }

@@ -72,7 +72,7 @@ struct DefaultRoutes: Sendable {
 
 extension KernelRoute {
     /// What is left of a route after a removal: of several next hops of IPv6 single ones go.
-    fileprivate func without(_ gone: KernelRoute) -> KernelRoute? {
+    func without(_ gone: KernelRoute) -> KernelRoute? {
         guard prefix.family == .ipv6 || nextHops == gone.nextHops else { return self }
         let left = nextHops.filter { !gone.nextHops.contains($0) }
         return left.isEmpty ? nil : KernelRoute(key: key, kind: kind, protocolID: protocolID, nextHops: left)
@@ -82,27 +82,46 @@ extension KernelRoute {
 // MARK: - As part of the topology
 
 extension TopologyBuilder {
-    /// Takes over a notification of a route; true: it was a default route that is not ours.
+    /// Takes over a notification of a route; true: it was a default route that is not ours, or one that next hops may
+    /// be resolved by.
     package mutating func observe(_ observation: RouteObservation, owner: UInt8) -> Bool {
+        if GatewayRoutes.concerns(observation.route, owner: owner) {
+            gatewayRoutes.observe(observation)
+            return true
+        }
         guard DefaultRoutes.concerns(observation.route, owner: owner) else { return false }
         defaults.observe(observation)
         return true
     }
 
     /// Starts a full reading of routes; `read` takes each, and `endReading` says whether default routes differ.
-    package mutating func beginReadingRoutes() { defaults.beginReading() }
+    package mutating func beginReadingRoutes() {
+        defaults.beginReading()
+        gatewayRoutes.beginReading()
+    }
 
     package mutating func read(_ route: KernelRoute, owner: UInt8) {
         if DefaultRoutes.concerns(route, owner: owner) { defaults.read(route) }
+        if GatewayRoutes.concerns(route, owner: owner) { gatewayRoutes.read(route) }
     }
 
-    package mutating func endReadingRoutes() -> Bool { defaults.endReading() }
+    package mutating func endReadingRoutes() -> Bool {
+        let (first, second) = (defaults.endReading(), gatewayRoutes.endReading())
+        return first || second
+    }
 
-    package mutating func abandonReadingRoutes() { defaults.abandonReading() }
+    package mutating func abandonReadingRoutes() {
+        defaults.abandonReading()
+        gatewayRoutes.abandonReading()
+    }
 
-    /// Whether a default route leaves by an interface.
-    package func hasDefaultRoute(on index: UInt32) -> Bool { defaults.depends(on: index) }
+    /// Whether a route of somebody else's that we follow leaves by an interface.
+    package func hasRoute(on index: UInt32) -> Bool {
+        defaults.depends(on: index) || gatewayRoutes.depends(on: index)
+    }
 
     /// Takes the default routes of an earlier builder over: links were read anew, routes were not.
-    package mutating func keepRoutes(of other: TopologyBuilder) { defaults = other.defaults }
+    package mutating func keepRoutes(of other: TopologyBuilder) {
+        (defaults, gatewayRoutes) = (other.defaults, other.gatewayRoutes)
+    }
 }

@@ -20,17 +20,21 @@ extension Topology {
             case .success(let interface) where isDead(hop.gateway, through: interface.name):
                 reason = "next hop \(hop.gateway): BFD is down"
             case .success(let interface):
-                // The kernel refuses the same IPv6 next hop twice in one route.
-                let isKnown = found.contains { $0.gateway == hop.gateway && $0.interfaceIndex == interface.index }
-                if isKnown { continue }
-                found.append(RouteNextHop(gateway: hop.gateway, interfaceIndex: interface.index, weight: hop.weight))
-            case .failure(let problem): reason = problem.text
+                let near = RouteNextHop(gateway: hop.gateway, interfaceIndex: interface.index, weight: hop.weight)
+                Self.add([near], to: &found)
+            case .failure(let problem):
+                reason = problem.text
+                if problem.isBeyond, let near = resolveBeyond(hop) { Self.add(near, to: &found) }
             }
         }
         if !leaving.isEmpty {
             // Alone it stays until the decision has spoken: there may be another path.
-            let others = found.filter { hop in hop.gateway.map { !leaving.contains($0) } ?? true }
-            if !others.isEmpty { found = others }
+            let others = nextHops.filter { !leaving.contains($0.gateway) }
+            if others.count < nextHops.count {
+                var rest = self
+                rest.leaving = []
+                if case .resolved(let left) = rest.resolve(others, family: family) { return .resolved(left) }
+            }
         }
         return found.isEmpty ? .unresolved(reason) : .resolved(Self.reduced(found).sorted())
     }
@@ -58,7 +62,19 @@ extension Topology {
         return interface(named: name).map { link in !link.addresses.contains { $0.address == gateway } } ?? true
     }
 
-    private struct Problem: Error { let text: String }
+    private struct Problem: Error {
+        let text: String
+        /// On no link: another route may lead there.
+        var isBeyond = false
+    }
+
+    /// The kernel refuses the same IPv6 next hop twice in one route.
+    private static func add(_ hops: [RouteNextHop], to found: inout [RouteNextHop]) {
+        for hop in hops {
+            let isKnown = found.contains { $0.gateway == hop.gateway && $0.interfaceIndex == hop.interfaceIndex }
+            if !isKnown { found.append(hop) }
+        }
+    }
 
     private func interface(for hop: DesiredNextHop, family: AddressFamily) -> Result<Interface, Problem> {
         let gateway = hop.gateway
@@ -81,7 +97,9 @@ extension Topology {
         let candidates = interfaces.filter { interface in
             !interface.isLoopback && interface.addresses.contains { $0.subnet.contains(gateway) }
         }
-        guard let interface = candidates.first else { return fail("is on no connected subnet") }
+        guard let interface = candidates.first else {
+            return .failure(Problem(text: "next hop \(gateway) is on no connected subnet", isBeyond: true))
+        }
         return fail("is on \(interface.name), which \(interface.isUp ? "has no carrier" : "is down")")
     }
 }

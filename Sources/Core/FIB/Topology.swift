@@ -65,6 +65,8 @@ package struct Topology: Hashable, Sendable {
     package let interfaces: [Interface]
     /// Next hops of the kernel's default routes that are not ours, the preferred one of each family first.
     package var defaultGateways: [DefaultGateway] = []
+    /// Routes of others that next hops beyond the links are resolved by, longest prefixes first.
+    package var gatewayRoutes: [GatewayRoute] = []
     /// Next hops whose routes are about to go, because the only session that named them has ended: left out at once
     /// where others remain.
     package var leaving: Set<IPAddress> = []

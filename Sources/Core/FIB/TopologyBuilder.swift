@@ -17,6 +17,8 @@ package struct TopologyBuilder: Sendable {
 
     /// Default routes of others.
     var defaults = DefaultRoutes()
+    /// Routes of others that lead beyond the links.
+    var gatewayRoutes = GatewayRoutes()
 
     package init() {}
 
@@ -30,6 +32,7 @@ package struct TopologyBuilder: Sendable {
                 return interface
             })
         topology.defaultGateways = defaults.gateways { interfaces[$0] }
+        topology.gatewayRoutes = gatewayRoutes.usable { interfaces[$0] }
         return topology
     }
 

@@ -12,11 +12,14 @@ package struct ImportPolicy: Sendable, Hashable {
     package var ownAddresses: Set<IPAddress> = []
     /// Subnets of the node's up interfaces.
     package var linkSubnets: [Prefix] = []
+    /// Prefixes beyond them that routes of others lead to: next hops in them are as good (RFC 4271 section 9.1.2.1).
+    package var routedPrefixes: [Prefix] = []
     /// Prefix lengths that a podCIDR of another node may have.
     package var ipv4Lengths: ClosedRange<UInt8> = 8...28
     package var ipv6Lengths: ClosedRange<UInt8> = 32...122
     package var allowDefault = false
-    /// A next hop outside `linkSubnets` makes a path unusable; off when nothing is installed (route server).
+    /// A next hop outside `linkSubnets` and `routedPrefixes` makes a path unusable; off when nothing is installed
+    /// (route server).
     package var requiresConnectedNextHop = true
 
     package init(localAS: ASNumber, routerID: RouterID) {
@@ -61,6 +64,7 @@ package struct ImportPolicy: Sendable, Hashable {
     private func isConnected(_ attributes: PathAttributes) -> Bool {
         attributes.linkLocalNextHop != nil || attributes.nextHop.isLinkLocal
             || linkSubnets.contains { $0.contains(attributes.nextHop) }
+            || routedPrefixes.contains { $0.contains(attributes.nextHop) }
     }
 
     /// The verdict on a prefix. `importMode` all keeps only the rules that hold for every router.

@@ -77,6 +77,7 @@ package struct Console: Sendable {
         case .order: Render.sessions(try client.decode(SessionsDocument.self, answer))
         case .drain, .undrain: Render.drain(try client.decode(DrainDocument.self, answer))
         case .health, .ready: Render.health(try client.decode(HealthDocument.self, answer))
+        case .configuration: Render.configuration(try client.decode(ConfigurationDocument.self, answer))
         case .capture, .metrics: String(decoding: answer, as: UTF8.self)
         }
     }

@@ -25,6 +25,23 @@ package struct Installer {
     package func install() throws(InstallError) -> [String] {
         try checkName()
         var report: [String] = []
+        let template = try template()
+        // All that can be wrong is found before anything is changed.
+        let list = try merged(template)
+        try FileChange.makeDirectory(binDirectory)
+        try FileChange.makeDirectory(confDirectory)
+        for name in Self.binaries { report.append(try install(name)) }
+        return report + (try write(list, own: template))
+    }
+
+    /// Writes the list alone, for plugins that are there already. What others put into it stays.
+    package func writeList() throws(InstallError) -> [String] {
+        try checkName()
+        let template = try template()
+        return try write(try merged(template), own: template)
+    }
+
+    private func template() throws(InstallError) -> Conflist {
         let template =
             if let conflist { try Conflist(try FileChange.read(conflist), name: conflist) } else {
                 try Conflist(Array(Conflist.standard.utf8), name: "the standard list")
@@ -32,12 +49,12 @@ package struct Installer {
         guard template.types.contains("martlet") else {
             throw InstallError("\(conflist ?? "the list") has no plugin of type martlet; name another with --conflist")
         }
-        // All that can be wrong is found before anything is changed.
-        var list = try merged(template)
-        try FileChange.makeDirectory(binDirectory)
-        try FileChange.makeDirectory(confDirectory)
-        for name in Self.binaries { report.append(try install(name)) }
-        report += try chooseVersion(&list, own: template)
+        return template
+    }
+
+    private func write(_ list: Conflist, own template: Conflist) throws(InstallError) -> [String] {
+        var list = list
+        var report = try chooseVersion(&list, own: template)
         let isNew = try FileChange.write(Array(list.text.utf8), to: confDirectory, name, mode: 0o600)
         let versions = list.versions.joined(separator: " and ")
         report.append("\(confDirectory)/\(name): \(isNew ? "written" : "unchanged"), for CNI \(versions)")

@@ -6,12 +6,19 @@ package struct AgentStatus: Hashable, Sendable {
     package let established: Int
     /// Whether one was established since the agent started.
     package let hadSession: Bool
+    /// Whether the agent has gone through its start: routes are complete, the list of plugins is written. An agent
+    /// that says nothing of it is ready.
+    package let isReady: Bool
+    /// Who else announces a podCIDR of this node, in words.
+    package let conflict: String?
 
     package init(_ tree: JSONValue) throws(PluginError) {
         guard tree["schema"]?.int == 1, let configured = tree["configured"]?.int,
             let established = tree["established"]?.int, case .bool(let hadSession) = tree["hadSession"]
         else { throw PluginError(.notAvailable, "sessions.json is not what this plugin knows", details: "\(tree)") }
         (self.configured, self.established, self.hadSession) = (configured, established, hadSession)
+        conflict = tree["conflict"]?.string
+        if case .bool(false) = tree["ready"] { isReady = false } else { isReady = true }
     }
 
     /// Code 50 when no pod should be plugged (no agent, no session yet), 51 when the pods of this node cannot be
@@ -33,7 +40,19 @@ package struct AgentStatus: Hashable, Sendable {
     }
 
     private func check() throws(PluginError) {
-        guard configured > 0, established == 0 else { return }
+        if let conflict {
+            throw PluginError(
+                .limitedConnectivity, "somebody else announces a podCIDR of this node: see martletctl status",
+                details: conflict)
+        }
+        guard configured > 0, established == 0 else {
+            guard isReady else {
+                throw PluginError(
+                    .notAvailable, "martletd is starting: its routes are not complete yet",
+                    details: "see martletctl ready")
+            }
+            return
+        }
         let peers = "\(configured) peer\(configured == 1 ? " is" : "s are") configured, none is up"
         guard hadSession else {
             throw PluginError(

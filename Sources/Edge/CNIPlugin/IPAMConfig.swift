@@ -54,6 +54,11 @@ package struct IPAMConfig {
     /// One set per family that the node has podCIDRs of.
     private func podCIDRs() throws(PluginError) -> [[AddressRange]] {
         let state = try NodeState.read(config.stateDirectory)
+        if let blocked = state.blocked {
+            throw PluginError(
+                .tryAgainLater, "the node's podCIDRs changed, and pods with addresses of the old ones live",
+                details: blocked)
+        }
         guard !state.podCIDRs.isEmpty else {
             throw PluginError(.tryAgainLater, "the node has no podCIDRs yet")
         }

@@ -5,6 +5,8 @@ package struct NodeState: Hashable, Sendable {
     package let podCIDRs: [Prefix]
     /// The uplink's MTU, if the agent knows it.
     package let mtu: Int?
+    /// Why no pod may be added now; nil: pods may come.
+    package let blocked: String?
 
     package init(_ tree: JSONValue) throws(PluginError) {
         guard let schema = tree["schema"]?.int else { throw PluginError(.decoding, "node.json has no schema number") }
@@ -18,6 +20,7 @@ package struct NodeState: Hashable, Sendable {
         }
         podCIDRs = prefixes
         mtu = tree["mtu"]?.int
+        blocked = tree["blocked"]?.string
     }
 
     /// Reads STATEDIR/node.json; code 11 when it is not there, since the agent writes it when it starts.

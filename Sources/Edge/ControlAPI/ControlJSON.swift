@@ -42,6 +42,7 @@ extension ControlReply {
             case .history(let document): return try Self.json(document)
             case .policy(let document): return try Self.json(document)
             case .drain(let document): return try Self.json(document)
+            case .configuration(let document): return try Self.json(document)
             case .capture(let stream):
                 return HTTPReply(
                     status: 200, body: [], contentType: "application/vnd.tcpdump.pcap", stream: stream)

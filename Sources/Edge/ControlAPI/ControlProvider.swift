@@ -44,6 +44,8 @@ package enum ControlRequest: Sendable, Equatable {
     case ready
     /// `/metrics`: Prometheus text.
     case metrics
+    /// `/v1/configuration`: the file as it is in use.
+    case configuration
 }
 
 /// Which paths `/v1/routes` answers with.
@@ -124,6 +126,7 @@ package enum ControlReply: Sendable, Equatable {
     case health(HealthDocument)
     /// Metrics in the text form of Prometheus.
     case metrics(String)
+    case configuration(ConfigurationDocument)
     /// HTTP status (404: no such peer, 503: not ready) and what is wrong, for a person.
     case error(status: Int, message: String)
 }

@@ -51,6 +51,7 @@ extension ControlRequest {
         case ("v1", "capture", 3) where !parts[2].isEmpty: return .capture(parts[2])
         case ("v1", "drain", 2): return .drain(try parameters.drainOrder())
         case ("v1", "undrain", 2): return .undrain
+        case ("v1", "configuration", 2): return .configuration
         default:
             throw ControlRequestError(
                 status: 404,
@@ -58,7 +59,7 @@ extension ControlRequest {
                     "no such path: \(path); there are /v1/status, /v1/sessions, /v1/sessions/PEER, "
                     + "/v1/sessions/PEER/history, /v1/capture/PEER, /v1/routes, /v1/fib, /v1/fib/verify, "
                     + "/v1/bfd, /v1/pods, "
-                    + "/v1/explain/ADDRESS, /v1/policy/PEER/PREFIX, "
+                    + "/v1/explain/ADDRESS, /v1/policy/PEER/PREFIX, /v1/configuration, "
                     + "POST /v1/sessions/PEER/shutdown, POST /v1/sessions/PEER/enable, POST /v1/sessions/PEER/reset, "
                     + "POST /v1/drain, POST /v1/undrain, /healthz, /readyz, /metrics"
             )
@@ -71,8 +72,7 @@ extension ControlRequest {
         case .drain, .undrain, .order: "POST"
         case .fibVerify, .bfd: "GET"
         case .status, .sessions, .session, .routes, .fib, .pods, .explain, .history, .policyTest, .capture, .health,
-            .ready,
-            .metrics:
+            .ready, .metrics, .configuration:
             "GET"
         }
     }
@@ -104,6 +104,7 @@ extension ControlRequest {
         case .health: "/healthz"
         case .ready: "/readyz"
         case .metrics: "/metrics"
+        case .configuration: "/v1/configuration"
         }
     }
 

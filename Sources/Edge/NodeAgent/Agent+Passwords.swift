@@ -17,9 +17,11 @@ struct PasswordWatch {
 }
 
 extension Agent {
-    /// How soon a changed password is noticed without SIGHUP. Looking at files by name finds also those behind links
-    /// that are exchanged, as Kubernetes does with secrets.
+    /// How soon a changed password is noticed without SIGHUP where its directory cannot be watched. Looking at files by
+    /// name finds also those behind links that are exchanged, as Kubernetes does with secrets.
     private static let passwordCheckTime = Duration.seconds(1)
+    /// The same where it is watched: for file systems that others write to, which tell nothing.
+    private static let rareCheckTime = Duration.seconds(30)
 
     /// A password file and who is called with it: one peer, or all that may call from a range.
     private struct KeyHolder {
@@ -54,15 +56,27 @@ extension Agent {
             if !isTaken { forgetKey(watch) }
         }
         for holder in holders { readPassword(holder) }
-        guard configuration.bgp.peers.contains(where: { $0.secret != nil }) else {
+        let files = configuration.bgp.peers.compactMap { $0.secret?.file }
+        guard !files.isEmpty else {
             passwordTimer?.arm(nil, at: .now)
             return
         }
+        let isWatched = watchPasswords(files)
         let timer =
             passwordTimer
             ?? LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.readPasswords() } }
         passwordTimer = timer
-        timer.arm(.now + Self.passwordCheckTime, at: .now)
+        timer.arm(.now + (isWatched ? Self.rareCheckTime : Self.passwordCheckTime), at: .now)
+    }
+
+    /// False where nobody tells of changes.
+    private func watchPasswords(_ files: [String]) -> Bool {
+        if passwordWatcher == nil {
+            passwordWatcher = try? FileWatcher(queue: executor.queue) { [weak self] in
+                self?.assumeIsolated { $0.readPasswords() }
+            }
+        }
+        return passwordWatcher?.watch(files) ?? false
     }
 
     /// As above for one peer, which must know its password before it may be called. An earlier key stays when a file

@@ -13,6 +13,9 @@ extension Agent {
         let names = Set(configuration.bgp.peers.compactMap(\.location.interface))
         if discovery == nil {
             guard !names.isEmpty else { return }
+            if !Capabilities.current.has(.netRaw) {
+                LogLine.setting("neighbour discovery", failed: Capabilities.advice(.netRaw)).log(to: logger)
+            }
             discovery = DiscoveryLoop { [weak self] found in self?.post { $0.neighborsChanged(found) } }
         }
         let topology = topology

@@ -14,14 +14,17 @@ extension Agent {
         guard established != tally.established || hadSession != tally.hadSession else { return }
         (tally.established, tally.hadSession) = (established, hadSession)
         writeSessions()
+        advance()
     }
 
     /// `sessions.json` in the state directory: a plugin that is asked for its STATUS every few seconds reads a small
     /// file and asks nobody.
     func writeSessions() {
-        let text =
-            "{\"schema\":1,\"configured\":\(configuration.bgp.peers.count),\"established\":\(tally.established),"
-            + "\"hadSession\":\(tally.hadSession),\"pid\":\(getpid())}\n"
+        // What is in it was parsed from addresses and numbers, or is a peer's name: nothing needs escaping.
+        let conflict = conflicts.first.map { "\"conflict\":\"\($0)\"," } ?? ""
+        let sessions = "\"configured\":\(configuration.bgp.peers.count),\"established\":\(tally.established)"
+        let state = "\"hadSession\":\(tally.hadSession),\"ready\":\(sequence.isReady),\"pid\":\(getpid())"
+        let text = "{\(conflict)\"schema\":1,\(sessions),\(state)}\n"
         do throws(SystemError) {
             try StateFile.write(Array(text.utf8), to: "\(configuration.node.stateDir)/sessions.json")
         } catch {

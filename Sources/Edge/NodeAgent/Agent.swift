@@ -37,7 +37,7 @@ package actor Agent: Loop {
 
     let logger: Logger
     let startTime = Instant.now
-    private(set) var configuration: Configuration
+    var configuration: Configuration
     private(set) var routerID = RouterID(rawValue: 0)
     var peers: [PeerHandle] = []
     /// Sessions that operators shut down at run time, by the peers' names.
@@ -46,7 +46,7 @@ package actor Agent: Loop {
     private(set) var speaker: SpeakerLoop?
     private(set) var topology = Topology()
     private var control: ControlServer?
-    private var metrics: ControlServer?
+    var metrics: ControlServer?
     /// Where the node's goodbye stands.
     var drainState = DrainDocument(state: .serving)
     /// What happened to every session.
@@ -55,6 +55,7 @@ package actor Agent: Loop {
     /// By the name of the peer, or of the entry with a range.
     var passwords: [String: PasswordWatch] = [:]
     var passwordTimer: LoopTimer?
+    var passwordWatcher: FileWatcher?
     /// Who was refused lately.
     var refusals = LogLimiter<IPAddress>()
     private var sweeper: PodSweeper?
@@ -74,17 +75,32 @@ package actor Agent: Loop {
     /// Next hops that BFD has found dead.
     let deadGateways = DeadGateways()
     private(set) var restart = RestartState()
+    /// The file of the configuration, and how its last reading went.
+    var source = ConfigurationSource()
+    /// Where the agent stands on its way to readiness.
+    var sequence = StartSequence()
+    var onSequence: (@Sendable (StartSequence) -> Void)?
+    var cniTimer: LoopTimer?
+    /// Who else announces our podCIDRs.
+    var conflicts: [PrefixConflict] = []
+    /// Pods with addresses outside of the podCIDRs, by name.
+    var oldPods: [String] = []
+    var oldPodTimer: LoopTimer?
+    /// What the log shows; nil: nobody can change that.
+    let logControl: LogControl?
     var settings = KernelSettings(mayChange: false)
     /// The uplinks that the settings were made for.
     var checkedUplinks: Set<String>?
 
-    package init(_ configuration: Configuration, logger: Logger) {
+    package init(_ configuration: Configuration, logger: Logger, logControl: LogControl? = nil) {
         self.configuration = configuration
         self.logger = logger
+        self.logControl = logControl
     }
 
     /// Starts everything; nothing keeps running when it throws.
     package func start() async throws(StartFailure) {
+        try checkCapabilities()
         try await startControl()
         do throws(StartFailure) {
             try await startKernel()
@@ -92,12 +108,15 @@ package actor Agent: Loop {
             await startSweeper()
             await startLeakSweeper()
             await startSpeaker()
+            await prepareDataPlane()
             try listen()
             secureListener()
             startDiscovery()
             for settings in configuration.bgp.peers where !settings.isRange { await startPeer(settings) }
             readPasswords()
             await speaker?.start()
+            beginSequence()
+            lookForOldPods()
         } catch {
             await stop(reason: "it could not start")
             throw error
@@ -109,7 +128,9 @@ package actor Agent: Loop {
         LogLine.stopping(reason).log(to: logger)
         for peer in peers { history.note(peer.settings.name, .agent, "martletd stops: \(reason)") }
         for timer in [passwordTimer, arrivalTimer] { timer?.cancel() }
-        (passwordTimer, arrivalTimer) = (nil, nil)
+        passwordWatcher?.cancel()
+        (passwordTimer, arrivalTimer, passwordWatcher) = (nil, nil, nil)
+        endSequence()
         await discovery?.stop()
         listener?.cancel()
         listener = nil
@@ -146,16 +167,13 @@ package actor Agent: Loop {
         }
         control = server
         history.open(in: configuration.node.stateDir)
-        guard let endpoint = configuration.metrics.listen else { return }
-        let metrics = ControlServer(provider: ControlAnswers(agent: self), surface: .metrics)
-        do {
-            try await metrics.start(on: SocketAddress(endpoint.address, port: endpoint.port))
+        do throws(StartFailure) {
+            try await startMetrics()
         } catch {
             await server.stop()
             control = nil
-            throw StartFailure(description: "metrics.listen: \(error)")
+            throw error
         }
-        self.metrics = metrics
     }
 
     private func startKernel() async throws(StartFailure) {
@@ -213,12 +231,14 @@ package actor Agent: Loop {
             kernel: configuration.fib.enabled ? kernel : nil, seed: .random(in: .min ... .max), logger: logger)
         self.speaker = speaker
         await speaker.observeSessions { [weak self] count in self?.post { $0.sessionsChanged(count) } }
+        await speaker.observeConflicts { [weak self] list in self?.post { $0.conflictsChanged(list) } }
+        await speaker.observeConvergence { [weak self] in self?.post { $0.routesAreComplete() } }
         await speaker.setTopology(topology)
         await applyPrefixes()
     }
 
     /// What may be imported, what is announced, and what the plugins are told.
-    private func applyPrefixes() async {
+    func applyPrefixes() async {
         let configuration = configuration
         await speaker?.setPolicy { policy in
             policy.clusterID = configuration.bgp.clusterID ?? policy.routerID
@@ -233,9 +253,10 @@ package actor Agent: Loop {
         writeNodeState()
     }
 
-    private func writeNodeState() {
-        let state = NodeState(
+    func writeNodeState() {
+        var state = NodeState(
             name: configuration.node.name, podCIDRs: configuration.node.podCIDRs, mtu: topology.uplinkMTU ?? 1500)
+        state.blocked = blockedText
         do throws(SystemError) {
             try state.write(to: configuration.node.stateDir)
         } catch {
@@ -266,10 +287,11 @@ package actor Agent: Loop {
                 self.assumeIsolated { $0.accept(fd, remote, isKnown: false) }
             }
         } catch {
-            throw StartFailure(
-                description:
-                    "cannot listen for BGP: \(error); is another speaker running? set bgp.listenPort or listenAddress"
-            )
+            let advice =
+                error.code == EACCES
+                ? "\(Capabilities.advice(.netBindService)), or set bgp.listenPort to 1024 or more, or to 0"
+                : "is another speaker running? set bgp.listenPort or listenAddress"
+            throw StartFailure(description: "cannot listen for BGP: \(error); \(advice)")
         }
         LogLine.listening(address.description).log(to: logger)
     }
@@ -313,56 +335,5 @@ package actor Agent: Loop {
         peers.removeAll { $0.id == peer.id }
         readPasswords()
         updateBFD()
-    }
-
-    // MARK: reload
-
-    /// Takes over a new configuration by difference: a session that nothing changes stays up.
-    package func reload(_ new: Configuration) async {
-        let fixed = configuration.fixedParts(changedIn: new)
-        guard fixed.isEmpty else {
-            for key in fixed {
-                LogLine.configurationProblem("\(key) changed: this needs a restart of martletd").log(to: logger)
-            }
-            return LogLine.reloadFailed(problems: fixed.count).log(to: logger)
-        }
-        let sessionWide =
-            configuration.bgp.timing != new.bgp.timing || configuration.bgp.clusterID != new.bgp.clusterID
-        configuration = new
-        checkSettings()
-        await applyPrefixes()
-        writeSessions()
-        await leaks?.change(new.ipam)
-        startDiscovery()
-        let stay = peers.filter { peer in
-            !sessionWide && new.bgp.peers.contains { $0.isSameSession(as: peer.configured) }
-        }
-        let go = peers.filter { peer in !stay.contains { $0.id == peer.id } }
-        let come = new.bgp.peers.filter { settings in
-            !settings.isRange && !stay.contains { $0.configured.isSameSession(as: settings) }
-        }
-        let names = new.bgp.peers.map(\.name) + stay.map(\.settings.name)
-        operatorShutdowns = operatorShutdowns.filter { names.contains($0.key) }
-        for peer in stay {
-            guard let entry = new.bgp.peers.first(where: { $0.isSameSession(as: peer.configured) }) else { continue }
-            await changeLive(peer, to: entry)
-        }
-        var changed = 0
-        // A session that begins anew brings the same routes back: the kernel keeps them meanwhile.
-        let holds =
-            drainState.state == .serving && go.contains { peer in come.contains { $0.name == peer.settings.name } }
-        if holds { await speaker?.holdKernel() }
-        for peer in go {
-            let remains = new.bgp.peers.contains { $0.name == peer.configured.name }
-            changed += remains ? 1 : 0
-            await stopPeer(peer, .cease(remains ? .configurationChange : .peerDeconfigured))
-        }
-        for settings in come { await startPeer(settings) }
-        if holds { await speaker?.resumeKernel() }
-        secureListener()
-        readPasswords()
-        updateBFD()
-        bfd?.readKeys()
-        LogLine.reloaded(added: come.count - changed, removed: go.count - changed, changed: changed).log(to: logger)
     }
 }

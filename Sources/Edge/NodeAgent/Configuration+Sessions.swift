@@ -85,23 +85,6 @@ extension Configuration.PeerSettings {
     }
 }
 
-extension Configuration.BGPSettings {
-    /// What every OPEN and every timer depends on.
-    struct Timing: Equatable {
-        let holdTime: Duration
-        let keepaliveTime: Duration?
-        let sendHoldTime: Duration?
-        let connectRetryTime: Duration
-        let gracefulRestart: Configuration.GracefulRestartSettings
-    }
-
-    var timing: Timing {
-        Timing(
-            holdTime: holdTime, keepaliveTime: keepaliveTime, sendHoldTime: sendHoldTime,
-            connectRetryTime: connectRetryTime, gracefulRestart: gracefulRestart)
-    }
-}
-
 extension Configuration.ImportSettings {
     /// The allowed lengths of a family as the policy wants them.
     func prefixLengths(_ family: AddressFamily) -> ClosedRange<UInt8> {
@@ -122,7 +105,6 @@ extension Configuration {
         if bgp.listenAddress != new.bgp.listenAddress { keys.append("bgp.listenAddress") }
         if fib != new.fib { keys.append("fib") }
         if control != new.control { keys.append("control") }
-        if metrics != new.metrics { keys.append("metrics") }
         return keys
     }
 }

@@ -11,7 +11,9 @@ extension ControlAnswers {
 
     /// Whether each loop answers.
     func loopChecks() async -> [CheckDocument] {
-        var checks: [CheckDocument] = []
+        // Whether a peer is there is no matter here: an agent that is restarted for that loses what it still has.
+        var checks = [await check("loop agent") { _ = await agent.sequence }]
+        guard checks.allSatisfy(\.ok) else { return checks }
         if let speaker = await agent.speaker {
             checks.append(await check("loop speaker") { _ = await speaker.isQuiet })
         } else {
@@ -43,6 +45,11 @@ extension ControlAnswers {
         let up = sessions.filter(\.isEstablished).count
         checks.append(
             CheckDocument("sessions", ok: up > 0 || sessions.isEmpty, "\(up) of \(sessions.count) established"))
+        let sequence = await agent.sequence
+        let conflicts = await agent.conflicts
+        let conflict = conflicts.first.map(\.description) ?? "nobody else announces them"
+        checks.append(CheckDocument("podCIDRs", ok: conflicts.isEmpty, conflict))
+        checks.append(CheckDocument("start", ok: sequence.isReady, sequence.text))
         let farewell = await agent.drainState.state
         checks.append(CheckDocument("drain", ok: farewell == .serving, farewell.rawValue))
         return checks

@@ -14,6 +14,8 @@ extension ControlAnswers {
         text.family("draining", .gauge, "0 serving, 1 draining, 2 drained.")
         text.sample(
             "draining", [DrainDocument.State.serving: 0, .draining: 1, .drained: 2][await agent.drainState.state] ?? 0)
+        text.configuration(await agent.configurationState(), isReady: await agent.sequence.isReady)
+        text.podCIDRs(conflicts: await agent.conflicts.count, oldPods: await agent.oldPods.count)
         text.sessions(sessions)
         text.families(sessions)
         text.messages(sessions)
@@ -37,6 +39,27 @@ extension ControlAnswers {
 extension Exposition {
     fileprivate func labels(_ session: SessionDocument) -> [(String, String)] {
         [("peer", session.peer), ("peer_as", String(session.asn))]
+    }
+
+    /// What is wrong with the node's own prefixes.
+    fileprivate mutating func podCIDRs(conflicts: Int, oldPods: Int) {
+        family("podcidr_conflicts", .gauge, "Prefixes inside our podCIDRs that somebody else announces.")
+        sample("podcidr_conflicts", conflicts)
+        family("pods_outside_podcidrs", .gauge, "Pods whose addresses lie in no podCIDR of the node any more.")
+        sample("pods_outside_podcidrs", oldPods)
+    }
+
+    /// The file, and the way to readiness.
+    fileprivate mutating func configuration(_ state: ConfigurationDocument, isReady: Bool) {
+        family("config_stale", .gauge, "1 when the file was refused and an earlier configuration is in use.")
+        sample("config_stale", state.isStale ? 1 : 0)
+        family("config_loaded_timestamp_seconds", .gauge, "When the configuration in use was taken over.")
+        sample("config_loaded_timestamp_seconds", Int(state.loadedMilliseconds / 1000))
+        family("config_reloads_total", .counter, "Readings of the configuration: applied or refused.")
+        sample("config_reloads_total", [("result", "applied")], state.reloads)
+        sample("config_reloads_total", [("result", "refused")], state.refusals)
+        family("ready", .gauge, "1 once routes are complete and the list of plugins is in place.")
+        sample("ready", isReady ? 1 : 0)
     }
 
     /// State, ups and downs.

@@ -30,6 +30,7 @@ struct ControlAnswers: ControlProvider {
         case .health: .health(HealthDocument(checks: await loopChecks()))
         case .ready: .health(HealthDocument(checks: await readyChecks()))
         case .metrics: .metrics(await metrics())
+        case .configuration: .configuration(await agent.configurationDocument())
         }
     }
 
@@ -43,6 +44,10 @@ struct ControlAnswers: ControlProvider {
             uptimeSeconds: Int((Instant.now - agent.startTime).wholeSeconds), sessions: sessions.count,
             sessionsEstablished: sessions.filter(\.isEstablished).count, libraries: Version.libraries)
         document.drain = await farewell()
+        document.configuration = await agent.configurationState()
+        document.start = await agent.sequence.text
+        document.conflicts = await agent.conflicts.map(\.description)
+        document.oldPods = await agent.oldPods.count
         return document
     }
 

@@ -118,7 +118,7 @@ extension KernelLoop {
             linksChanged = true
             guard let lost = links.observe(observation) else { return }
             loseNextHops(observation, lost)
-            if ledger.depends(on: lost) || links.hasDefaultRoute(on: lost) { needsReading = true }
+            if ledger.depends(on: lost) || links.hasRoute(on: lost) { needsReading = true }
         case .route(let observation, let cause):
             if links.observe(complete(observation), owner: configuration.protocolID) { linksChanged = true }
             guard configuration.enabled, ledger.concerns(observation.route) else { return }

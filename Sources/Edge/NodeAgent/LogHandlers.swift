@@ -8,14 +8,23 @@ package struct StructuredLogHandler: LogHandler {
         case json
     }
 
-    package var logLevel: Logger.Level
+    /// A logger's own level comes before the common one.
+    package var logLevel: Logger.Level {
+        get { ownLevel ?? control.state.level }
+        set { ownLevel = newValue }
+    }
     package var metadata = Logger.Metadata()
-    private let format: Format
+    private var ownLevel: Logger.Level?
+    private let control: LogControl
+
+    private var format: Format { control.state.format }
 
     package init(level: Logger.Level, format: Format) {
-        logLevel = level
-        self.format = format
+        self.init(control: LogControl(level: level, format: format))
     }
+
+    /// Level and form are those of `control` at each line.
+    package init(control: LogControl) { self.control = control }
 
     package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }

@@ -36,6 +36,7 @@ enum LogLine {
     case settingsChanged([KernelSetting])
     case settingsDiffer([KernelSetting])
     case reloaded(added: Int, removed: Int, changed: Int)
+    case unchanged
     case rulesChanged(peer: String)
     case reloadFailed(problems: Int)
     case configurationProblem(String)
@@ -45,6 +46,13 @@ enum LogLine {
     case addressesSwept(AddressRecord, network: String, reason: String)
     case sweepFailed(String)
     case farewell(String)
+    /// What was done with the list of plugins.
+    case cniList(String)
+    case podCIDRConflict(String)
+    case podCIDRConflictOver(String)
+    case oldPods(Int, refuses: Bool)
+    case oldPodsGone
+    case ready
     /// What an operator did with one session.
     case operation(peer: String, String)
     case bfd(peer: String, BFDChange)
@@ -112,6 +120,18 @@ enum LogLine {
             (.error, "configuration not reloaded: the running one stays", [("problems", "\(problems)")])
         case .configurationProblem(let text): (.error, "configuration problem", [("problem", text)])
         case .operation(let peer, let what): (.notice, "session \(what) by the operator", [("peer", peer)])
+        case .unchanged: (.notice, "configuration read again: nothing differs", [])
+        case .podCIDRConflict(let what):
+            (.error, "another node has a podCIDR of this one: give one of them another", [("conflict", what)])
+        case .podCIDRConflictOver(let what): (.notice, "podCIDR conflict is over", [("conflict", what)])
+        case .oldPods(let count, let refuses):
+            (
+                .warning, "pods live outside of the podCIDRs, and nobody outside the node reaches them",
+                [("pods", "\(count)"), ("newPods", refuses ? "refused" : "admitted")]
+            )
+        case .oldPodsGone: (.notice, "no pod lives outside of the podCIDRs any more", [])
+        case .cniList(let what): (.notice, "list of plugins", [("result", what)])
+        case .ready: (.notice, "ready: routes are complete, pods can be plugged", [])
         case .farewell(let step): (.notice, "drain", [("step", step)])
         case .controlFailed(let reason): (.error, "control socket", [("reason", reason)])
         case .podLinksDeleted(let count): (.debug, "links of deleted pods are gone", [("count", "\(count)")])

@@ -7,6 +7,8 @@ struct NodeState {
     var name: String
     var podCIDRs: [Prefix]
     var mtu: UInt32
+    /// Why no pod may be added now.
+    var blocked: String?
 
     /// Writes the file so that a reader sees the old one or the new one, never half of one.
     func write(to directory: String) throws(SystemError) {
@@ -16,8 +18,15 @@ struct NodeState {
 
     /// The name was checked by the configuration: nothing here needs escaping but what a host name cannot have.
     private var json: String {
-        let safe = String(name.unicodeScalars.filter { $0 != "\"" && $0 != "\\" && $0.value >= 0x20 })
+        let safe = Self.plain(name)
+        let blocked = blocked.map { ",\"blocked\":\"\(Self.plain($0))\"" } ?? ""
         let list = podCIDRs.map { "\"\($0)\"" }.joined(separator: ",")
-        return "{\"schema\":1,\"name\":\"\(safe)\",\"podCIDRs\":[\(list)],\"mtu\":\(mtu),\"pid\":\(getpid())}\n"
+        return
+            "{\"schema\":1,\"name\":\"\(safe)\",\"podCIDRs\":[\(list)],\"mtu\":\(mtu),\"pid\":\(getpid())\(blocked)}\n"
+    }
+
+    /// Without what JSON escapes.
+    private static func plain(_ text: String) -> String {
+        String(text.unicodeScalars.filter { $0 != "\"" && $0 != "\\" && $0.value >= 0x20 })
     }
 }

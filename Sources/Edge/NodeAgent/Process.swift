@@ -1,7 +1,6 @@
 import CLinux
 import Dispatch
 import Glibc
-import Logging
 
 /// What `main` needs of the process it runs in.
 package enum Process {
@@ -32,24 +31,11 @@ package enum Process {
     /// through comes back by itself, a hundred faults of a microsecond or two.
     static func forgetRareCode() { clinux_forget_program_pages() }
 
-    /// Reads a configuration file and tells every problem; nil when it cannot be used.
-    package static func load(_ path: String) -> Configuration? {
-        let (configuration, problems) = Configuration.load(path: path, hostname: hostname)
-        for problem in problems { complain(problem.description) }
-        return configuration
-    }
-
     /// The host's name, the default of `node.name`.
     package static var hostname: String {
         var buffer = [CChar](repeating: 0, count: 256)
         guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
         return buffer.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "localhost" }
-    }
-
-    /// Level and form of the log.
-    package static func logSettings(_ configuration: Configuration) -> (Logger.Level, StructuredLogHandler.Format) {
-        let level = Logger.Level(rawValue: configuration.log.level.rawValue) ?? .info
-        return (level, configuration.log.format == .json ? .json : .logfmt)
     }
 
     /// The signals that the agent obeys, in their order.
@@ -58,12 +44,19 @@ package enum Process {
             case terminate = "SIGTERM"
             case interrupt = "SIGINT"
             case reload = "SIGHUP"
+            /// No signal: the configuration's file changed.
+            case fileChanged = "a changed file"
         }
 
         package let stream: AsyncStream<Request>
+        private let continuation: AsyncStream<Request>.Continuation
+
+        /// Asks for something as a signal would.
+        package func request(_ request: Request) { continuation.yield(request) }
+
         package init() {
             let (stream, continuation) = AsyncStream.makeStream(of: Request.self)
-            self.stream = stream
+            (self.stream, self.continuation) = (stream, continuation)
             signal(SIGPIPE, SIG_IGN)
             let requests: [(CInt, Request)] = [(SIGTERM, .terminate), (SIGINT, .interrupt), (SIGHUP, .reload)]
             let sources = requests.map { number, request in

@@ -14,7 +14,12 @@ extension SpeakerLoop {
 
     /// Everything that follows from it has been handed over.
     func endLoss() {
-        guard isTellingLoss, !speaker.hasWork, !speaker.hasChanges else { return }
+        if !speaker.hasWork, !speaker.hasChanges { forgetLoss() }
+    }
+
+    /// Also when a session is new: it may be the same router's, and its next hops count again.
+    func forgetLoss() {
+        guard isTellingLoss else { return }
         isTellingLoss = false
         kernel?.post { $0.lossIsTold() }
     }

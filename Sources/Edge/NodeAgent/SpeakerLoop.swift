@@ -22,6 +22,11 @@ actor SpeakerLoop: Loop {
     private var loops: [PeerID: PeerLoop] = [:]
     /// Hears how many sessions are established, whenever that may have changed.
     private var onSessions: (@Sendable (Int) -> Void)?
+    /// Hears once that every peer has told all, or that the deferral is over.
+    private var onConvergence: (@Sendable () -> Void)?
+    /// Who else announces our prefixes.
+    var conflicts = ConflictWatch()
+    var onConflicts: (@Sendable ([PrefixConflict]) -> Void)?
     private var paces: [PeerID: AdvertisementPace] = [:]
     let kernel: KernelLoop?
     private let logger: Logger
@@ -94,11 +99,14 @@ actor SpeakerLoop: Loop {
         holdTimer = nil
         loops = [:]
         outputs = [:]
+        (onSessions, onConvergence, onConflicts) = (nil, nil, nil)
     }
 
     func addPeer(_ peer: SpeakerPeer) -> PeerID { speaker.addPeer(peer) }
 
     func observeSessions(_ body: @Sendable @escaping (Int) -> Void) { onSessions = body }
+
+    func observeConvergence(_ body: @Sendable @escaping () -> Void) { onConvergence = body }
 
     func setLoop(_ loop: PeerLoop, for id: PeerID) { loops[id] = loop }
 
@@ -126,6 +134,7 @@ actor SpeakerLoop: Loop {
 
     func originate(_ prefixes: Set<Prefix>) {
         originated = prefixes
+        conflicts.needsScan = true
         speaker.originate(prefixes, at: .now)
         wake()
     }
@@ -148,9 +157,11 @@ actor SpeakerLoop: Loop {
         // anew.
         let own = Set(topology.interfaces.lazy.filter { !$0.isPodLink }.flatMap(\.addresses).map(\.address))
         let subnets = topology.linkSubnets
+        let routed = topology.gatewayRoutes.map(\.prefix)
         setPolicy { policy in
             policy.ownAddresses = own
             policy.linkSubnets = subnets
+            policy.routedPrefixes = routed
         }
     }
 
@@ -163,6 +174,7 @@ actor SpeakerLoop: Loop {
         let addresses = topology.sessionAddresses(local, remote)
         speaker.established(id, negotiated, addresses, at: .now)
         outputs[id] = Output(connection: connection, local: local, remote: remote)
+        forgetLoss()
         onSessions?(outputs.count)
         paces[id]?.restart()
         for summary in speaker.summaries(id) where summary.obstacle != nil {
@@ -181,6 +193,7 @@ actor SpeakerLoop: Loop {
 
     func receive(_ updates: [Update], from id: PeerID, loop: PeerLoop, announcing count: Int) {
         speaker.receive(updates, from: id, at: .now)
+        noteConflicts(updates)
         if speaker.blocked(id).count > 0 { loop.post { $0.limitBlocks() } }
         let fullest = speaker.pathCount(id)
         loop.post { $0.batchIsDone(fullest.family, held: fullest.count, announcing: count) }
@@ -233,6 +246,7 @@ actor SpeakerLoop: Loop {
         }
         endLoss()
         installAggregates()
+        checkConflicts()
         var isBusy = speaker.hasChanges || speaker.hasWork
         var waits: [Instant] = []
         for (id, output) in outputs where output.isWritable {
@@ -257,6 +271,7 @@ actor SpeakerLoop: Loop {
         if isStarted, !isConverged, !isComplete, speaker.isConverged {
             isComplete = true
             deadline = .now + Speaker.sweepGrace
+            tellConvergence()
         }
         timer?.arm(([deadline, speaker.nextDeadline].compactMap { $0 } + waits).min(), at: .now)
         if held.mode == .removals, speaker.isConverged { endHoldSoon() }
@@ -298,9 +313,15 @@ actor SpeakerLoop: Loop {
         guard !isConverged else { return }
         isConverged = true
         deadline = nil
+        tellConvergence()
         LogLine.converged(byDeadline: byDeadline).log(to: logger)
         kernel?.post { $0.converged() }
         for loop in loops.values { loop.post { $0.restartIsOver() } }
+    }
+
+    private func tellConvergence() {
+        onConvergence?()
+        onConvergence = nil
     }
 
     /// Whether everything that was to be told has been told, and the peers' sockets took it.

@@ -17,7 +17,7 @@ struct Martletctl: ParsableCommand {
             Sessions.self, Session.self, BFDCommand.self, Routes.self, FIB.self, Pods.self, Status.self, Explain.self,
             History.self,
             PolicyCommand.self, Shutdown.self, Enable.self, Reset.self, Drain.self, Undrain.self, Health.self,
-            Ready.self, Metrics.self, Decode.self, Capture.self, IPAMCommand.self,
+            Ready.self, Metrics.self, ConfigurationCommand.self, Decode.self, Capture.self, IPAMCommand.self,
         ])
 
     static func main() {

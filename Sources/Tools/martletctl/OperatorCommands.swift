@@ -76,3 +76,12 @@ struct Metrics: ParsableCommand {
 
     func run() throws { try common.console.show(.metrics) }
 }
+
+struct ConfigurationCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "configuration", abstract: "The file in use, and why a newer one was refused.")
+
+    @OptionGroup var common: Common
+
+    func run() throws { try common.console.show(.configuration) }
+}

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Logging
 import NodeAgent
 
 @main
@@ -18,40 +17,50 @@ struct Martletd: AsyncParsableCommand {
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Runs the agent in the foreground (the default).")
 
-    @Option(help: "Configuration file; SIGHUP reads it again.")
+    @Option(help: "Configuration file; read again when it changes, and at SIGHUP.")
     var config = "/etc/martlet/martletd.yaml"
 
     func run() async throws {
         Process.shareHeap()
-        guard let loaded = Process.load(config) else { throw ExitCode(1) }
-        let (level, format) = Process.logSettings(loaded)
-        var logger = Logger(label: "martletd") { _ in StructuredLogHandler(level: level, format: format) }
-        logger.logLevel = level
-        let agent = Agent(loaded, logger: logger)
-        let signals = Process.Signals()
         do {
-            try await agent.start()
+            try await AgentService.run(file: config)
         } catch {
-            Process.complain("martletd: \(error)")
+            if !error.text.isEmpty { Process.complain("martletd: \(error.text)") }
             throw ExitCode(1)
-        }
-        Process.forgetStart()
-        for await signal in signals.stream {
-            guard signal == .reload else { return await agent.stop(reason: signal.rawValue) }
-            if let new = Process.load(config) { await agent.reload(new) }
         }
     }
 }
 
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Checks a configuration file: every problem with its line and column.")
+        abstract: "Checks a configuration file: every problem with its line and column.",
+        discussion: """
+            Exit status: 0 the file is usable; 1 it is not. With --against-running: 0 a reload disturbs nobody; 1 the \
+            file is unusable, or no agent answers; 2 sessions would reset or end, prefixes be withdrawn, or the agent \
+            needs a restart.
+            """)
 
-    @Argument(help: "Configuration file.")
-    var file: String
+    @Flag(help: "Tell what a reload of the agent that runs would do.")
+    var againstRunning = false
+
+    @Option(help: "Control socket of that agent; default: the one that FILE names.")
+    var socket: String?
+
+    @Argument(help: "Configuration file; with --against-running, default: the agent's.")
+    var file: String?
+
+    func validate() throws {
+        guard againstRunning || file != nil else { throw ValidationError("name a FILE to check") }
+        guard againstRunning || socket == nil else { throw ValidationError("--socket needs --against-running") }
+    }
 
     func run() throws {
-        let (report, isUsable) = Configuration.check(path: file, hostname: Process.hostname)
+        if againstRunning {
+            let verdict = RunningAgent.check(file: file, socket: socket)
+            print(verdict.report, terminator: "")
+            throw ExitCode(verdict.status)
+        }
+        let (report, isUsable) = NodeAgent.Configuration.check(path: file ?? "", hostname: Process.hostname)
         print(report, terminator: "")
         guard isUsable else { throw ExitCode(1) }
     }

@@ -67,6 +67,14 @@ package struct StatusDocument: Codable, Sendable, Equatable {
     package var sessionsEstablished: Int
     /// Where a goodbye stands; absent while the node serves.
     package var drain: DrainDocument?
+    /// Our podCIDRs that somebody else announces, in words.
+    package var conflicts: [String]?
+    /// Pods whose addresses lie in no podCIDR of the node any more.
+    package var oldPods: Int?
+    /// The file of the configuration, without its text.
+    package var configuration: ConfigurationDocument?
+    /// How far the agent has come since its start, in words; `ready` at the end.
+    package var start: String?
     /// Versions of linked libraries by name.
     package var libraries: [String: String] = [:]
 

@@ -46,16 +46,25 @@ package enum Render {
     package static func status(_ document: StatusDocument) -> String {
         let uptime = Printable.duration(document.uptimeSeconds)
         let libraries = document.libraries.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-        return lines(
-            [
-                ("Node", document.node),
-                ("Router id", document.routerID),
-                ("AS", String(document.asn)),
-                ("Pod CIDRs", document.podCIDRs.isEmpty ? "none" : document.podCIDRs.joined(separator: ", ")),
-                ("Sessions", "\(document.sessionsEstablished) of \(document.sessions) established"),
-                ("Agent", "martletd \(document.version), pid \(document.pid), up \(uptime)"),
-                ("Libraries", libraries.isEmpty ? "none" : libraries.joined(separator: ", ")),
-            ] + (document.drain.map { [("Drain", String(drain($0).dropLast()))] } ?? []))
+        var pairs: [(name: String, value: String)] = [
+            ("Node", document.node),
+            ("Router id", document.routerID),
+            ("AS", String(document.asn)),
+            ("Pod CIDRs", document.podCIDRs.isEmpty ? "none" : document.podCIDRs.joined(separator: ", ")),
+            ("Sessions", "\(document.sessionsEstablished) of \(document.sessions) established"),
+            ("Agent", "martletd \(document.version), pid \(document.pid), up \(uptime)"),
+            ("Libraries", libraries.isEmpty ? "none" : libraries.joined(separator: ", ")),
+        ]
+        if let start = document.start { pairs.append(("Start", start)) }
+        if let configuration = document.configuration {
+            pairs.append(("Configuration", "\(configuration.file ?? "none"): \(configurationState(configuration))"))
+        }
+        for conflict in document.conflicts ?? [] { pairs.append(("CONFLICT", conflict)) }
+        if let count = document.oldPods, count > 0 {
+            pairs.append(("Old pods", "\(Printable.count(count, "pod")) outside of the pod CIDRs, not reachable"))
+        }
+        if let drain = document.drain { pairs.append(("Drain", String(Self.drain(drain).dropLast()))) }
+        return lines(pairs)
     }
 
     /// Names and values, the values in one column.

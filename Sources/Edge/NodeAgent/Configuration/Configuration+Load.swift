@@ -33,15 +33,8 @@ extension Configuration {
     package static func load(
         path: String, hostname: String
     ) -> (configuration: Configuration?, problems: [ConfigurationProblem]) {
-        do throws(ConfigurationFileError) {
-            return load(
-                text: try contents(path: path), file: path, hostname: hostname, inspect: passwordFileProblems,
-                inspectKeys: keyFileProblems)
-        } catch {
-            let problems = ProblemCollector(file: path)
-            problems.error(.start, error.message)
-            return (nil, problems.sorted)
-        }
+        let reading = read(path: path, hostname: hostname)
+        return (reading.configuration, reading.problems)
     }
 
     /// What `martletd check FILE` prints, and whether the agent would start with the file.
@@ -58,11 +51,11 @@ extension Configuration {
         return ((lines + [verdict]).joined(separator: "\n") + "\n", configuration != nil)
     }
 
-    private struct ConfigurationFileError: Error {
+    struct ConfigurationFileError: Error {
         let message: String
     }
 
-    private static func contents(path: String) throws(ConfigurationFileError) -> String {
+    static func contents(path: String) throws(ConfigurationFileError) -> String {
         let descriptor = clinux_open(path, O_RDONLY, 0)
         guard descriptor >= 0 else {
             throw ConfigurationFileError(
@@ -105,6 +98,7 @@ extension Configuration {
         let metrics = metrics(file.section("metrics"))
         let log = log(file.section("log"))
         let ipam = ipam(file.section("ipam"))
+        let cni = cni(file.section("cni"))
         file.finish()
         let context = PrefixChecks(
             file: file, podCIDRs: node.podCIDRs, clusterCIDRs: clusterCIDRs, imports: imports, fib: fib, bgp: bgp)
@@ -113,6 +107,7 @@ extension Configuration {
             node: node.settings, clusterCIDRs: clusterCIDRs.map(\.value), bgp: bgp.settings, fib: fib, imports: imports,
             control: control, metrics: metrics, log: log)
         configuration.ipam = ipam
+        configuration.cni = cni
         return configuration
     }
 

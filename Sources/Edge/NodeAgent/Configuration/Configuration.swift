@@ -26,6 +26,8 @@ package struct Configuration: Sendable, Equatable {
     package var log: LogSettings
     /// Addresses of pods that are gone.
     package var ipam = IPAMSettings()
+    /// The list of plugins for the container runtime.
+    package var cni = CNISettings()
 
     /// Key `node`.
     package struct NodeSettings: Sendable, Equatable {
