@@ -23,7 +23,7 @@ extension Interop {
                 }
                 let tor = try rack.startRouter(kind, configuration)
                 let nodes = try rack.nodes.indices.map { node in
-                    try rack.startMartlet(node) { $0.peers[0].options = ["bfd: {interval: 50ms}"] }
+                    try rack.startMartlet(node) { $0.peers[0].options = ["bfd: {interval: 200ms, multiplier: 5}"] }
                 }
                 let all = Set(Rack.podCIDRs(0) + Rack.podCIDRs(1))
                 for node in rack.nodes.indices { try rack.nodes[node].waitPrefixes(all, protocolID: 179) }

@@ -7,7 +7,7 @@ extension Interop {
     /// BFD (RFC 5880 to 5883) with FRR's bfdd and with BIRD: what the two sides agree on, and what becomes of routes.
     @Suite(.serialized)
     struct BFDTests {
-        private static let fast = "bfd: {interval: 50ms, multiplier: 3}"
+        private static let fast = "bfd: {interval: 100ms, multiplier: 5}"
 
         /// One rack, one node, one router; both with sessions over IPv4 and IPv6.
         private final class Scene {
@@ -102,7 +102,7 @@ extension Interop {
                 let scene = try Scene(rack, kind)
                 try scene.waitUp()
                 let session = try scene.near("tor")
-                #expect(session["detectionMilliseconds"].int == 150 && session["transmitMilliseconds"].int == 50)
+                #expect(session["detectionMilliseconds"].int == 500 && session["transmitMilliseconds"].int == 100)
                 #expect(try scene.node.ctl("sessions").output.contains("BFD"))
                 #expect(try scene.node.ctl("session", "tor").output.contains("Up for"))
                 try scene.cut()
@@ -168,12 +168,12 @@ extension Interop {
             try Rack.use(nodes: 1) { rack in
                 let scene = try Scene(rack, kind)
                 try scene.waitUp()
-                try scene.configure(["bfd: {interval: 80ms, multiplier: 5}"])
+                try scene.configure(["bfd: {interval: 180ms, multiplier: 5}"])
                 try eventually("slower packets are agreed on") {
-                    try scene.near("tor")["transmitMilliseconds"].int == 80
+                    try scene.near("tor")["transmitMilliseconds"].int == 180
                 }
                 try scene.configure([Self.fast])
-                try eventually("and quicker ones") { try scene.near("tor")["transmitMilliseconds"].int == 50 }
+                try eventually("and quicker ones") { try scene.near("tor")["transmitMilliseconds"].int == 100 }
                 for peer in ["tor", "tor-v6"] {
                     #expect(try scene.downs(peer) == 0 && scene.near(peer)["downs"].int == 0)
                 }
@@ -209,7 +209,7 @@ extension Interop {
                 let words = type.split(separator: "-").joined(separator: " ")
                 let key = "authentication: {keyFile: \(file), keyID: 7, type: \(type)}"
                 let scene = try Scene(
-                    rack, .bird, nodeOptions: ["bfd: {interval: 50ms, \(key)}"],
+                    rack, .bird, nodeOptions: ["bfd: {interval: 100ms, multiplier: 5, \(key)}"],
                     bfdLines: ["authentication \(words)", "password \"a good secret\" { id 7; }"])
                 try scene.waitUp()
                 #expect(try scene.near("tor")["authentication"].string == type)

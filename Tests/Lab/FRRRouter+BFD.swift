@@ -3,7 +3,10 @@ import TestKit
 
 extension FRRRouter {
     static func bfdText(_ own: RouterConfiguration, _ directory: String) -> String {
-        let times = ["receive-interval 50", "transmit-interval 50", "detect-multiplier 3"]
+        let (interval, multiplier) = own.bfdTimes
+        let times = [
+            "receive-interval \(interval)", "transmit-interval \(interval)", "detect-multiplier \(multiplier)",
+        ]
         let lines = ["log file \(directory)/bfdd.log debugging", "bfd", " profile p"]
         return (lines + (times + own.bfdLines).map { "  \($0)" } + [" exit", "exit"]).joined(separator: "\n") + "\n"
     }
@@ -25,10 +28,12 @@ extension FRRRouter {
 }
 
 extension BIRDRouter {
-    /// Sections of BFD: at 50 ms three times.
+    /// Sections of BFD.
     static func bfdText(_ own: RouterConfiguration) -> String {
         guard own.runsBFD else { return "" }
-        let lines = ["min rx interval 50 ms", "min tx interval 50 ms", "multiplier 3"] + own.bfdLines
+        let (interval, multiplier) = own.bfdTimes
+        let times = ["min rx interval \(interval) ms", "min tx interval \(interval) ms", "multiplier \(multiplier)"]
+        let lines = times + own.bfdLines
         let block = lines.map { "\($0);" }.joined(separator: " ")
         return "protocol bfd { interface \"*\" { \(block) }; multihop { \(block) }; }\n"
     }
