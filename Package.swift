@@ -75,11 +75,13 @@ let package = Package(
         core("BGPSpeaker", ["BGPSession", "RIB", "RoutePolicy", "BGPWire", "NetTypes"]),
         core("FIB", ["NetTypes"]),
         core("NeighborDiscovery", ["NetTypes"]),
+        core("BFD", ["NetTypes"]),
         core("PodWiring", ["NetTypes"]),
         core("IPAM", ["NetTypes"]),
 
         // Edge
         edge("DispatchIO", ["NetTypes", "CLinux"]),
+        edge("BFDSocket", ["BFD", "DispatchIO", "NetTypes", "COpenSSL", "CLinux"]),
         edge("Netlink", ["FIB", "PodWiring", "NetTypes", "CNetlink", "CLinux"]),
         edge("CNIPlugin", ["PodWiring", "IPAM", "NetTypes", "CLinux"]),
         edge("AddressStore", ["IPAM", "NetTypes", "CLinux"]),
@@ -93,9 +95,9 @@ let package = Package(
         edge(
             "NodeAgent",
             [
-                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB", "NeighborDiscovery",
-                "NetTypes", "PodWiring", "IPAM", "AddressStore", "AddressAudit", "Nftables", "DispatchIO", "Netlink",
-                "ControlAPI", "CNIInstaller", "CYAML", "CLinux", logging,
+                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB", "BFD", "BFDSocket",
+                "NeighborDiscovery", "NetTypes", "PodWiring", "IPAM", "AddressStore", "AddressAudit", "Nftables",
+                "DispatchIO", "Netlink", "ControlAPI", "CNIInstaller", "CYAML", "CLinux", logging,
             ]),
 
         // Tools
@@ -122,6 +124,8 @@ let package = Package(
         tests("DispatchIOTests", ["DispatchIO", "NetTypes"]),
         tests("FIBTests", ["FIB", "NetTypes"]),
         tests("NeighborDiscoveryTests", ["NeighborDiscovery", "NetTypes"]),
+        tests("BFDTests", ["BFD", "NetTypes", "TestKit"]),
+        tests("BFDSocketTests", ["BFDSocket", "BFD", "DispatchIO", "NetTypes", "TestKit"]),
         tests("PodWiringTests", ["PodWiring", "NetTypes"]),
         tests("IPAMTests", ["IPAM", "NetTypes"]),
         tests("AddressAuditTests", ["AddressAudit", "AddressStore", "IPAM", "PodWiring", "NetTypes", "TestKit"]),
@@ -139,9 +143,9 @@ let package = Package(
         tests(
             "NodeAgentTests",
             [
-                "NodeAgent", "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB",
-                "PodWiring", "IPAM", "AddressStore", "DispatchIO", "NetTypes", "AgentClient", "ControlAPI", "CLinux",
-                "TestKit", logging,
+                "NodeAgent", "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "RoutePolicy", "BGPWire", "FIB", "BFD",
+                "BFDSocket", "PodWiring", "IPAM", "AddressStore", "DispatchIO", "NetTypes", "AgentClient", "ControlAPI",
+                "CLinux", "TestKit", logging,
             ]),
         tests("TidyTests", ["TestKit"]),
         tests("AgentClientTests", ["AgentClient", "ControlAPI", "TestKit"]),
@@ -152,7 +156,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "CNIPlugin", "IPAM", "NeighborDiscovery",
+                "BGPSpeaker", "BGPSession", "BGPCapture", "RIB", "BGPWire", "BFD", "CNIPlugin", "IPAM",
+                "NeighborDiscovery",
                 "NetTypes", "Nftables", "NodeAgent", "PodWiring",
             ],
             path: "Fuzz/Targets", swiftSettings: settings),

@@ -16,6 +16,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case session
     /// What routers on a link send to find each other, and when.
     case discovery
+    /// Packets to BFD sessions, and what happens to these meanwhile.
+    case bfd
     /// A CNI plugin's standard input, and the result of an earlier plugin in it.
     case cni
     /// A whole call of a plugin: its environment and its standard input.
@@ -33,6 +35,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .open: fuzzOpen(bytes)
         case .session: fuzzSession(bytes)
         case .discovery: fuzzDiscovery(bytes)
+        case .bfd: fuzzBFD(bytes)
         case .cni: fuzzCNI(bytes)
         case .plugin: fuzzPlugin(bytes)
         case .configuration: fuzzConfiguration(bytes)

@@ -103,6 +103,7 @@ enum Canned {
         case .fib: .fib(fib)
         case .fibVerify: .fibVerify(FIBVerifyDocument(routes: 3, nextHops: 1, differences: []))
         case .pods: .pods(pods)
+        case .bfd: .bfd(bfd)
         case .explain: .explain(learned)
         case .history: .history(history)
         case .policyTest: .policy(policy)

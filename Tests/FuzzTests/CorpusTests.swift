@@ -39,7 +39,7 @@ import Testing
             return fixtures.flatMap { fixture in contexts.map { $0 + fixture.bytes.dropFirst(19) } }
         case .open: return fixtures.map { negotiation + $0.bytes.dropFirst(19) }
         case .capture: return fixtures.map { [0] + $0.bytes }
-        case .session, .discovery, .cni, .plugin, .configuration, .addresses: return []
+        case .session, .discovery, .bfd, .cni, .plugin, .configuration, .addresses: return []
         }
     }
 

@@ -79,7 +79,7 @@ package final class BIRDRouter: Router, @unchecked Sendable {
             }
             text += "}\n"
         }
-        return text + own.extra + "\n"
+        return text + bfdText(own) + own.extra + "\n"
     }
 
     /// BIRD's names are words of its language: no dashes.

@@ -8,6 +8,7 @@ package final class FRRRouter: Router {
     private let directory: String
     private let configuration: RouterConfiguration
     private let zebra, bgpd: Service
+    private let bfdd: Service?
 
     package init(_ configuration: RouterConfiguration, in namespace: Namespace, directory: String) throws {
         self.namespace = namespace
@@ -21,6 +22,7 @@ package final class FRRRouter: Router {
             "\(directory)/zebra.conf", "hostname \(namespace.role)\nlog file \(directory)/zebra.log informational\n")
         try writeFile("\(directory)/bgpd.conf", Self.text(configuration, namespace, directory))
         try writeFile("\(directory)/vtysh.conf", "")
+        try writeFile("\(directory)/bfdd.conf", Self.bfdText(configuration, directory))
         // The daemons drop to the user frr, and make their sockets and logs as that user.
         try must(["chown", "-R", "frr:frr", directory])
         func arguments(_ daemon: String) -> [String] {
@@ -33,12 +35,19 @@ package final class FRRRouter: Router {
             [zebra] + arguments("zebra"), in: namespace, log: "\(directory)/zebra.out", ready: "zebra opens its socket"
         ) { access("\(directory)/zserv.api", F_OK) == 0 }
         do {
+            bfdd = configuration.runsBFD ? try Self.startBFD(arguments("bfdd"), namespace, directory) : nil
+        } catch {
+            self.zebra.killNow()
+            throw error
+        }
+        do {
             self.bgpd = try Service(
                 [bgpd, "-p", "179"] + arguments("bgpd"), in: namespace, log: "\(directory)/bgpd.out",
                 ready: Self.isReady
             ) { Self.answers(directory) }
         } catch {
             self.zebra.killNow()
+            bfdd?.killNow()
             throw error
         }
     }
@@ -144,9 +153,11 @@ package final class FRRRouter: Router {
     var log: String { (try? String(contentsOfFile: "\(directory)/bgpd.log", encoding: .utf8)) ?? "" }
     package var logTail: String { String(log.suffix(1000)) + bgpd.logTail + zebra.logTail }
 
-    package func stop() { for service in [bgpd, zebra] { service.stop() } }
-    package func kill() { for service in [bgpd, zebra] { service.killNow() } }
-    package func keep() { for service in [bgpd, zebra] { service.keep() } }
+    private var services: [Service] { [bgpd, zebra] + (bfdd.map { [$0] } ?? []) }
+
+    package func stop() { for service in services { service.stop() } }
+    package func kill() { for service in services { service.killNow() } }
+    package func keep() { for service in services { service.keep() } }
 
     /// How an operator asks it.
     package var cli: String { "vtysh --vty_socket \(directory) --config_dir \(directory)" }

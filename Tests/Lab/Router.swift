@@ -52,6 +52,14 @@ package struct RouterConfiguration: Sendable {
     package var reflects = false
     /// Its forwarding outlives it: it says so to its neighbours, and keeps what the kernel has (RFC 4724).
     package var keepsForwarding = false
+    /// Runs BFD where that is a daemon or protocol of its own (FRR, BIRD); neighbours must ask for it in their
+    /// `options`.
+    package var runsBFD = false
+    /// Its interval in milliseconds, and its multiplier. Neither daemon has a real-time priority: on a machine that has
+    /// something else to do they are late.
+    package var bfdTimes = (interval: 100, multiplier: 5)
+    /// More of BFD's own section: lines of FRR's profile `p`, or of BIRD's interface and multihop blocks.
+    package var bfdLines: [String] = []
     /// Lines for the end of the configuration, in the language of the implementation.
     package var extra = ""
 

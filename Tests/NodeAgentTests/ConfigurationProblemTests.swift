@@ -177,10 +177,9 @@ struct ConfigurationProblemTests {
             "f:2:80: bgp.peers[0].allowOwnAS is \"11\"; write how often our own AS may stand in the path of a route, "
                 + "0 to 10"),
         ProblemRow(
-            "{address: 192.0.2.1, asn: 2, password: /etc/x, bfd: {}}",
+            "{address: 192.0.2.1, asn: 2, password: /etc/x}",
             "f:2:30: bgp.peers[0].password is not supported yet; write the password into a file that only root can "
-                + "read, and its path as passwordFile",
-            "f:2:48: bgp.peers[0].bfd is not supported yet; remove it: a dead peer is found by the hold time only"),
+                + "read, and its path as passwordFile"),
         ProblemRow(
             "{address: 192.0.2.1, asn: 2, pasive: true}",
             "f:2:30: unknown key \"pasive\" in bgp.peers[0]; did you mean \"passive\"?"),

@@ -14,6 +14,8 @@ struct Failure: Sendable, Hashable {
         /// The restarted peer came on another connection.
         case replaced
         case administrative(NotificationMessage?)
+        /// The path to the peer is dead (RFC 5882).
+        case pathFailed
     }
 
     let cause: Cause
@@ -28,6 +30,7 @@ struct Failure: Sendable, Hashable {
             case .administrative(let notification): notification.map { "stopped with \($0.words)" } ?? "stopped"
             case .holdTimerExpired: "hold timer expired"
             case .sendHoldTimerExpired: "send hold timer expired"
+            case .pathFailed: "BFD is down"
             case .connectFailed, .tcpClosed, .collision, .replaced: nil
             }
         self.text = [what, text].compactMap { $0 }.joined(separator: ": ")
@@ -44,6 +47,7 @@ struct Failure: Sendable, Hashable {
         case .collision: .connectionCollision
         case .sent(let notification), .received(let notification): notification
         case .administrative(let notification): notification
+        case .pathFailed: .cease(.bfdDown)
         }
     }
 
@@ -53,7 +57,7 @@ struct Failure: Sendable, Hashable {
     var needsBackOff: Bool {
         switch cause {
         case .connectFailed, .tcpClosed, .holdTimerExpired, .sendHoldTimerExpired, .collision, .replaced,
-            .administrative:
+            .administrative, .pathFailed:
             false
         case .sent: true
         case .received(let notification): !notification.isTransient
@@ -64,7 +68,7 @@ struct Failure: Sendable, Hashable {
     var direction: SessionError.Direction? {
         switch cause {
         case .connectFailed, .tcpClosed, .sendHoldTimerExpired: .local
-        case .holdTimerExpired, .sent: .sent
+        case .holdTimerExpired, .sent, .pathFailed: .sent
         case .administrative(let notification): notification == nil ? .local : .sent
         case .received: .received
         case .collision, .replaced: nil
@@ -82,6 +86,7 @@ struct Failure: Sendable, Hashable {
             case .received: .notificationReceived
             case .replaced: .replaced
             case .administrative: .administrative
+            case .pathFailed: .pathFailed
             }
         return DownReason(kind: kind, notification: notification, text: text, keepsRoutes: keepsRoutes(negotiated))
     }
@@ -93,8 +98,10 @@ struct Failure: Sendable, Hashable {
         case .connectFailed, .tcpClosed, .replaced: return true
         case .holdTimerExpired, .sendHoldTimerExpired: return negotiated.gracefulNotification
         case .sent(let notification), .received(let notification):
-            return negotiated.gracefulNotification && !notification.isHardReset
-        case .collision, .administrative: return false
+            // Who finds the path dead does not restart (RFC 9384): black holes are not kept.
+            let isDead = notification.code == 6 && notification.subcode == 10
+            return negotiated.gracefulNotification && !notification.isHardReset && !isDead
+        case .collision, .administrative, .pathFailed: return false
         }
     }
 }

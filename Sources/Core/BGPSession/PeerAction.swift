@@ -57,6 +57,8 @@ package struct DownReason: Sendable, Hashable {
         case replaced
         /// `stop` was called.
         case administrative
+        /// `pathFailed` was called.
+        case pathFailed
     }
 
     package var kind: Kind

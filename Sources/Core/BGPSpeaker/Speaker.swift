@@ -202,11 +202,13 @@ package struct Speaker: ~Copyable {
     /// gracefully asked us to keep. With `keepsRoutes` they stay as stale ones, for its restart time at most.
     package mutating func down(_ id: PeerID, keepsRoutes: Bool, at now: Instant) {
         rib.stopExport(to: id)
-        guard let session = peers[id]?.session else { return }
+        let session = peers[id]?.session
+        // Without a session it is what was kept of an earlier one that goes.
+        guard peers[id] != nil, session != nil || !keepsRoutes else { return }
         peers[id]?.session = nil
-        let retained =
-            keepsRoutes
-            ? RetainedPaths(session.negotiated, session.addresses, after: peers[id]?.retained, at: now) : nil
+        let retained = session.flatMap {
+            keepsRoutes ? RetainedPaths($0.negotiated, $0.addresses, after: peers[id]?.retained, at: now) : nil
+        }
         peers[id]?.retained = retained
         for family in AddressFamily.allCases {
             guard let retained, retained.families.contains(family) else {

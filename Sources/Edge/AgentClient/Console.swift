@@ -70,6 +70,7 @@ package struct Console: Sendable {
         case .fib: Render.fib(try client.decode(FIBDocument.self, answer))
         case .fibVerify: Render.verify(try client.decode(FIBVerifyDocument.self, answer))
         case .pods: Render.pods(try client.decode(PodsDocument.self, answer), wide: wide)
+        case .bfd: Render.bfd(try client.decode(BFDDocument.self, answer), wide: wide)
         case .explain: Render.explain(try client.decode(ExplainDocument.self, answer))
         case .policyTest: Render.policy(try client.decode(PolicyDocument.self, answer))
         case .history: Render.history(try client.decode(HistoryDocument.self, answer))

@@ -37,6 +37,7 @@ extension ControlReply {
             case .fib(let document): return try Self.json(document)
             case .fibVerify(let document): return try Self.json(document)
             case .pods(let document): return try Self.json(document)
+            case .bfd(let document): return try Self.json(document)
             case .explain(let document): return try Self.json(document)
             case .history(let document): return try Self.json(document)
             case .policy(let document): return try Self.json(document)

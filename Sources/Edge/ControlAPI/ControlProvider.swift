@@ -22,6 +22,8 @@ package enum ControlRequest: Sendable, Equatable {
     case fibVerify
     /// `/v1/pods`
     case pods
+    /// `/v1/bfd`
+    case bfd
     /// `/v1/explain/{address}`: an address is the prefix of its full length.
     case explain(Prefix)
     /// `/v1/sessions/{peer}/history`
@@ -113,6 +115,7 @@ package enum ControlReply: Sendable, Equatable {
     case fib(FIBDocument)
     case fibVerify(FIBVerifyDocument)
     case pods(PodsDocument)
+    case bfd(BFDDocument)
     case explain(ExplainDocument)
     case history(HistoryDocument)
     case policy(PolicyDocument)

@@ -26,6 +26,7 @@ extension ControlRequest {
             )
         case (true, "fib", nil, _): self = .fib(try parameters.selection())
         case (true, "pods", nil, _): self = .pods
+        case (true, "bfd", nil, _): self = .bfd
         default: self = try Self.other(path, Array(parts), &parameters)
         }
         try parameters.finish()
@@ -57,7 +58,7 @@ extension ControlRequest {
                 message:
                     "no such path: \(path); there are /v1/status, /v1/sessions, /v1/sessions/PEER, "
                     + "/v1/sessions/PEER/history, /v1/capture/PEER, /v1/routes, /v1/fib, /v1/fib/verify, "
-                    + "/v1/pods, "
+                    + "/v1/bfd, /v1/pods, "
                     + "/v1/explain/ADDRESS, /v1/policy/PEER/PREFIX, /v1/configuration, "
                     + "POST /v1/sessions/PEER/shutdown, POST /v1/sessions/PEER/enable, POST /v1/sessions/PEER/reset, "
                     + "POST /v1/drain, POST /v1/undrain, /healthz, /readyz, /metrics"
@@ -69,7 +70,7 @@ extension ControlRequest {
     package var method: String {
         switch self {
         case .drain, .undrain, .order: "POST"
-        case .fibVerify: "GET"
+        case .fibVerify, .bfd: "GET"
         case .status, .sessions, .session, .routes, .fib, .pods, .explain, .history, .policyTest, .capture, .health,
             .ready, .metrics, .configuration:
             "GET"
@@ -86,6 +87,7 @@ extension ControlRequest {
         case .fib(let selection): "/v1/fib" + Self.text(selection.parameters)
         case .fibVerify: "/v1/fib/verify"
         case .pods: "/v1/pods"
+        case .bfd: "/v1/bfd"
         case .explain(let prefix):
             "/v1/explain/" + Self.escape(prefix.isHost ? prefix.address.description : prefix.description)
         case .history(let peer): "/v1/sessions/\(Self.escape(peer))/history"

@@ -20,8 +20,8 @@ package struct TCPOptions: Hashable, Sendable {
 
 extension TCPSocket {
     /// Routing protocols go first: DSCP CS6 in the packets, and the band of control traffic in our own queues.
-    private static let classSelector6: CInt = 0xc0
-    private static let controlPriority: CInt = 6
+    package static let classSelector6: CInt = 0xc0
+    package static let controlPriority: CInt = 6
     /// The furthest a packet can come from.
     private static let maximumHops: CInt = 255
 
@@ -68,6 +68,11 @@ extension TCPSocket {
         _ = try check("bind to interface \(name)") {
             setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, socklen_t(name.utf8.count + 1))
         }
+    }
+
+    /// Sets an integer option of any socket.
+    package static func setOption(_ fd: CInt, _ level: CInt, _ name: CInt, _ value: CInt) throws(SystemError) {
+        try set(fd, level, name, value)
     }
 
     static func set(_ fd: CInt, _ level: CInt, _ name: CInt, _ value: CInt) throws(SystemError) {

@@ -30,6 +30,7 @@ extension Agent {
         await speaker.holdKernel()
         // From here on a reload starts no session either.
         drainState.state = .drained
+        updateBFD()
         for peer in peers { await peer.loop.stop(.cease(.administrativeShutdown, text: order.message)) }
         say("drain: done")
         return .drain(drainState)
@@ -46,6 +47,7 @@ extension Agent {
         await speaker?.setFarewell(.none)
         await speaker?.resumeKernel()
         for peer in peers { await open(peer) }
+        updateBFD()
         say("undrain: sessions are opened")
         return .drain(drainState)
     }

@@ -19,6 +19,7 @@ extension Agent {
     func shutDown(_ peer: PeerHandle, message: String?) async {
         operatorShutdowns[peer.settings.name] = Configuration.Shutdown(message: message)
         guard peer.settings.shutdown == nil else { return }
+        updateBFD()
         await speaker?.setShut(true, peer.id)
         await peer.loop.shutDown(message: message)
     }
@@ -32,6 +33,7 @@ extension Agent {
         guard was != nil else { return nil }
         await speaker?.setShut(false, peer.id)
         if drainState.state == .serving { await peer.loop.enable() }
+        updateBFD()
         return nil
     }
 
@@ -68,6 +70,7 @@ extension Agent {
         let before = shutdown(of: peer)
         peers[index].settings = settings
         if isOfRange { peers[index].template = entry }
+        updateBFD()
         let after = shutdown(of: peers[index])
         guard before != after else { return }
         await speaker?.setShut(after != nil, peer.id)

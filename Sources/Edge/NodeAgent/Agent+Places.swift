@@ -47,7 +47,9 @@ extension Agent {
             readPasswords()
             peer.loop.post { $0.setPlace(place, notification) }
         }
-        if moved { readPasswords() }
+        guard moved else { return }
+        readPasswords()
+        updateBFD()
     }
 
     // MARK: calls

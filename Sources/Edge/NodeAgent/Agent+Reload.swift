@@ -80,6 +80,7 @@ extension Agent {
         }
         source.problems = []
         readPasswords()
+        bfd?.readKeys()
         guard !plan.isEmpty else {
             LogLine.unchanged.log(to: logger)
             return .unchanged
@@ -105,6 +106,7 @@ extension Agent {
         }
         secureListener()
         readPasswords()
+        updateBFD()
         source.reloads += 1
         source.loadedMilliseconds = HistoryBook.now
         LogLine.reloaded(

@@ -13,6 +13,7 @@ extension Configuration.PeerSettings {
         part.acceptsBlackhole = false
         part.allowOwnAS = 0
         part.prefixLimit = nil
+        part.bfd = nil
         return part
     }
 }

@@ -1,3 +1,4 @@
+import BFDSocket
 import BGPSession
 import BGPSpeaker
 import BGPWire
@@ -72,6 +73,11 @@ package actor Agent: Loop {
     /// Peers of a range that are being made, by name.
     var arriving: Set<String> = []
     var arrivalTimer: LoopTimer?
+    /// Finds dead paths; made when the first peer wants it.
+    var bfd: BFDLoop?
+    var pathSessions: [String: PathSession] = [:]
+    /// Next hops that BFD has found dead.
+    let deadGateways = DeadGateways()
     private(set) var restart = RestartState()
     /// The file of the configuration, and how its last reading went.
     var source = ConfigurationSource()
@@ -139,6 +145,8 @@ package actor Agent: Loop {
         let notification: NotificationMessage? =
             configuration.bgp.gracefulRestart.enabled && configuration.fib.enabled
             ? nil : .cease(.administrativeShutdown)
+        // While the sessions are there: BFD's end is then no failure of theirs.
+        await stopBFD()
         // The kernel first: what the peers' farewell does to the tables must not reach it any more.
         await kernel?.stop()
         for peer in peers { await peer.loop.stop(notification) }
@@ -199,6 +207,7 @@ package actor Agent: Loop {
             throw StartFailure(description: "cannot read the kernel's links and routes: \(error)")
         }
         self.kernel = kernel
+        deadGateways.onForwardingChange { dead in kernel.post { $0.setUnreachable(dead) } }
         guard let id = configuration.node.routerID ?? topology.lowestGlobalIPv4.map({ RouterID(rawValue: $0.rawValue) })
         else {
             throw StartFailure(
@@ -280,6 +289,7 @@ package actor Agent: Loop {
         speaker?.post { $0.setTopology(topology) }
         discovery?.post { $0.setTopology(topology) }
         updatePlaces()
+        updateBFD()
         checkSettings()
         if topology.uplinkMTU != mtu { writeNodeState() }
     }
@@ -311,6 +321,7 @@ package actor Agent: Loop {
         history.note(settings.name, .agent, "martletd \(Version.martlet) starts the session machine")
         await loop.prepare()
         await open(peer)
+        updateBFD()
     }
 
     func stopPeer(_ peer: PeerHandle, _ notification: NotificationMessage) async {
@@ -318,5 +329,6 @@ package actor Agent: Loop {
         await speaker?.removePeer(peer.id)
         peers.removeAll { $0.id == peer.id }
         readPasswords()
+        updateBFD()
     }
 }

@@ -19,6 +19,7 @@ extension ControlAnswers {
         text.sessions(sessions)
         text.families(sessions)
         text.messages(sessions)
+        text.bfd(await bfd())
         text.fib(fib)
         if let leaks = await agent.leaks { text.ipam(await leaks.tally) }
         return text.text

@@ -19,6 +19,7 @@ struct ControlAnswers: ControlProvider {
         case .fib(let selection): .fib(await fib(selection))
         case .fibVerify: await verify()
         case .pods: await pods()
+        case .bfd: .bfd(await bfd())
         case .explain(let prefix): await explain(prefix)
         case .history(let name): await history(name)
         case .policyTest(let query): await policyTest(query)
@@ -90,6 +91,7 @@ struct ControlAnswers: ControlProvider {
 
     func sessions(_ peers: [Agent.PeerHandle]) async -> [SessionDocument] {
         let bgp = await agent.configuration.bgp
+        let paths = await bfdSessions()
         var documents: [SessionDocument] = []
         for peer in peers {
             let status = await peer.loop.status()
@@ -100,6 +102,7 @@ struct ControlAnswers: ControlProvider {
             if let target = peer.place.target { document.address = target.description }
             document.waiting = await peer.loop.waiting
             document.shutdown = await agent.shutdown(of: peer)
+            document.bfd = paths[peer.settings.name]
             documents.append(document)
         }
         return documents

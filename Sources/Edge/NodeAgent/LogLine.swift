@@ -1,3 +1,5 @@
+import BFD
+import BFDSocket
 import FIB
 import IPAM
 import Logging
@@ -56,6 +58,8 @@ enum LogLine {
     case ready
     /// What an operator did with one session.
     case operation(peer: String, String)
+    case bfd(peer: String, BFDChange)
+    case bfdNotice(BFDNotice)
 
     /// Writes the line.
     func log(to logger: Logger) {
@@ -173,6 +177,18 @@ enum LogLine {
             .prefixLimitExceeded, .prefixesBlocked:
             peerContent
         case .kernel(let event): Self.content(event)
+        case .bfd(let peer, let change):
+            (
+                change.isFailure ? .warning : .notice, "BFD is \(change.to)",
+                [("peer", peer), ("from", "\(change.from)"), ("reason", change.reason)]
+            )
+        case .bfdNotice(.slow(let limit, let reason)):
+            (
+                .warning, "BFD has no real-time priority: shorter intervals than the limit are not kept",
+                [("limit", "\(limit.nanoseconds / 1_000_000)ms"), ("reason", reason)]
+            )
+        case .bfdNotice(.problem(let session, let problem)):
+            (.error, "BFD session cannot speak; tried again each second", [("peer", session), ("problem", problem)])
         }
     }
 

@@ -59,6 +59,8 @@ actor PeerLoop: Loop {
     /// What the speaker held of the peer at its last word, and what is on its way there.
     var tally = PrefixTally()
     private var isPaused = false
+    /// What BFD says of the path to the peer; nil: nobody asks it.
+    var pathWatch: PathWatch?
     private var batch: [Update] = []
     private var queue: [PeerAction] = []
     private var isPerforming = false
@@ -221,6 +223,7 @@ actor PeerLoop: Loop {
     private func established(_ connection: ConnectionID, _ negotiated: Negotiated) {
         session = connection
         lastAdvice = nil
+        pathWatch?.sessionIsUp()
         // A capability without families asks for nothing to be kept (RFC 4724 section 3).
         let restart = negotiated.peerGracefulRestart.flatMap { $0.families.isEmpty ? nil : $0.restartTime }
         patience = .seconds(Int64(restart ?? 0))
@@ -242,6 +245,7 @@ actor PeerLoop: Loop {
         session = nil
         idleSince = .now
         if !reason.keepsRoutes { patience = .zero }
+        pathWatch?.sessionIsLost(keepsRoutes: reason.keepsRoutes)
         silence.restart(.read(), at: .now)
         batch = []
         LogLine.peerDown(peer: name, reason: reason.text, keepsRoutes: reason.keepsRoutes).log(to: logger)

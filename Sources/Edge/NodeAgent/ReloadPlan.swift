@@ -95,6 +95,7 @@ extension Configuration.PeerSettings {
         peer.shutdown = nil
         peer.minimumAdvertisementInterval = nil
         peer.maxPeers = 0
+        peer.bfd = nil
         return Judgement(
             peer: peer, clusterCIDRs: configuration.clusterCIDRs, imports: configuration.imports,
             bestPath: configuration.bgp.bestPath, clusterID: configuration.bgp.clusterID)

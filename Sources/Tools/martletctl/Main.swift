@@ -14,7 +14,8 @@ struct Martletctl: ParsableCommand {
             """,
         version: "martletctl \(Release.version) (\(ClientLibraries.text))",
         subcommands: [
-            Sessions.self, Session.self, Routes.self, FIB.self, Pods.self, Status.self, Explain.self, History.self,
+            Sessions.self, Session.self, BFDCommand.self, Routes.self, FIB.self, Pods.self, Status.self, Explain.self,
+            History.self,
             PolicyCommand.self, Shutdown.self, Enable.self, Reset.self, Drain.self, Undrain.self, Health.self,
             Ready.self, Metrics.self, ConfigurationCommand.self, Decode.self, Capture.self, IPAMCommand.self,
         ])

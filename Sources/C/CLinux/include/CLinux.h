@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "CLinuxBFD.h"
 #include "CLinuxDatagram.h"
 #include "CLinuxTCPAO.h"
 

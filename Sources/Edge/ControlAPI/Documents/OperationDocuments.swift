@@ -69,6 +69,8 @@ package struct SessionEventDocument: Codable, Sendable, Equatable {
         case notificationReceived
         /// A malformed attribute, and what was done about it (RFC 7606).
         case fault
+        /// The BFD session with the peer (RFC 5880).
+        case bfd
         /// The agent itself: started, stopped, drained.
         case agent
     }

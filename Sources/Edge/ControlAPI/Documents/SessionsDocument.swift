@@ -76,6 +76,8 @@ package struct SessionDocument: Codable, Sendable, Equatable {
     package var clientOf: String?
     /// What is missing before the peer can be called: its address is not known yet.
     package var waiting: String?
+    /// The BFD session with the peer; absent where none is configured.
+    package var bfd: BFDSessionDocument?
 
     package init(
         peer: String, address: String, asn: UInt32, localASN: UInt32, external: Bool, state: SessionStateDocument,

@@ -51,6 +51,7 @@ extension Render {
         case .notificationSent: "sent"
         case .notificationReceived: "received"
         case .fault: "fault"
+        case .bfd: "bfd"
         case .agent: "agent"
         }
     }

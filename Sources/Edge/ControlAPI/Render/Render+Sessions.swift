@@ -14,9 +14,11 @@ extension Render {
                 .right("UPS"), .right("DOWNS"),
             ]
         }
+        let hasBFD = document.sessions.contains { $0.bfd != nil }
+        if hasBFD { columns.append(.left("BFD")) }
         var table = TextTable(columns + [.left("INFO")])
         for session in document.sessions {
-            let extra = wide ? wideCells(session) : []
+            let extra = (wide ? wideCells(session) : []) + (hasBFD ? [session.bfd.map { word($0.state) } ?? ""] : [])
             if session.isEstablished, !session.families.isEmpty {
                 for family in session.families {
                     table.add(head(session) + familyCells(family) + extra + [info(family)])
@@ -26,7 +28,7 @@ extension Render {
                 table.add(head(session) + [families, "", "", "", ""] + extra + [reason(session)])
             }
         }
-        for range in document.ranges ?? [] { table.add(row(range, wideCells: wide ? 7 : 0)) }
+        for range in document.ranges ?? [] { table.add(row(range, wideCells: (wide ? 7 : 0) + (hasBFD ? 1 : 0))) }
         return table.text + (document.drain.map { "\n" + drain($0) } ?? "")
     }
 
@@ -145,6 +147,7 @@ extension Render {
         var facts = [("State", "\(word(session.state)) for \(since); \(history)")]
         if let waiting = session.waiting { facts.append(("Waiting", waiting)) }
         if let shutdown = session.shutdown { facts.append(("Shutdown", words(shutdown))) }
+        if let bfd = session.bfd { facts.append(("BFD", words(bfd))) }
         if let error = session.lastError { facts.append(("Last error", long(error))) }
         if let reason = session.lastNotification, reason.text != session.lastError?.text {
             facts.append(("Last NOTIFICATION", long(reason)))

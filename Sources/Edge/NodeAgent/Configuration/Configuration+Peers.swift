@@ -10,8 +10,7 @@ extension Configuration {
 
     /// Keys that later versions know. None may be passed over: each would leave the operator with a false belief.
     private static let unsupportedPeerKeys = [
-        "password": "write the password into a file that only root can read, and its path as passwordFile",
-        "bfd": "remove it: a dead peer is found by the hold time only",
+        "password": "write the password into a file that only root can read, and its path as passwordFile"
     ]
 
     static func peer(_ section: ConfigurationSection, _ context: PeerContext) -> LocatedPeer? {
@@ -30,6 +29,7 @@ extension Configuration {
         readSession(&section, into: &peer, location?.mark, context)
         readExchange(&section, into: &peer, context)
         readRules(&section, into: &peer, context.policies)
+        readBFD(&section, into: &peer, inspect: context.inspect)
         section.finish(unsupported: unsupportedPeerKeys)
         guard let location else { return nil }
         return LocatedPeer(settings: peer, nameMark: name?.mark ?? location.mark, addressMark: location.mark)

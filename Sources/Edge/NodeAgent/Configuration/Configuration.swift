@@ -152,6 +152,8 @@ package struct Configuration: Sendable, Equatable {
         package var addPath = AddPathSettings()
         /// The peer is a client of this route server (RFC 7947); only for external peers.
         package var routeServerClient = false
+        /// How a dead path to the peer is found sooner than by the hold time; nil: it is not.
+        package var bfd: BFDPeerSettings?
 
         /// The hold time that we propose to this peer.
         package func holdTime(_ bgp: BGPSettings) -> Duration { holdTime ?? bgp.holdTime }
