@@ -121,7 +121,7 @@ extension Interop {
                     var text = ""
                     try eventually("the kernel has weights", last: { text + node.logTail }) {
                         text = try rack.nodes[0].run(["ip", version, "route", "show", prefix]).output
-                        return text.contains("dev eth0 weight 85") && text.contains("dev eth1 weight 256")
+                        return text.contains("dev eth0 weight 85") && text.contains("dev eth1 weight 255")
                     }
                 }
                 #expect(try node.ctl("fib", Self.seven).output.contains("weight 256"))
