@@ -51,7 +51,7 @@ extension Interop {
         }
 
         @Test func `R17: routes and pods that come and go leave the agent as large as it was`() throws {
-            let (cycles, judged, routes, pods) = Drill.isLong ? (20, 8, 10_000, 100) : (7, 3, 10_000, 10)
+            let (cycles, judged, routes, pods) = Drill.isLong ? (20, 8, 10_000, 100) : (12, 4, 10_000, 5)
             try Rack.use(tors: 1, nodes: 1) { rack in
                 let node = try rack.startMartlet(0) {
                     $0.peers[0].passive = true
@@ -80,7 +80,7 @@ extension Interop {
                 // What a page or two more or less makes is no growth.
                 let (last, first) = (resident[cycles - 1], resident[cycles - 1 - judged])
                 let growth = (last - first) / first / Double(judged)
-                #expect(growth < 0.01 || last - first < 0.25, "\(resident)")
+                #expect(growth < 0.01 || last - first < 0.5, "\(resident)")
                 #expect(try rack.nodes[0].prefixes(protocolID: 179) == Set(Rack.podCIDRs(0)))
             }
         }
