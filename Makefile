@@ -89,11 +89,11 @@ interop-table: root toolchain ## docs/interop.md, from a run against real router
 	@$(SWIFT) build --build-tests
 	@MARTLET_INTEROP_TABLE=$(CURDIR)/docs/interop.md $(TESTS) --filter MatrixTests
 
-test-long: root toolchain ## what takes its time: a minute of abuse, 10,000 kills, ten million fuzz runs, leaks
+test-long: root toolchain ## what takes its time: drills in full length, a minute of abuse, 10,000 kills, ten million fuzz runs, leaks
 	@scripts/install-deps build test fuzz
 	@$(MAKE) --no-print-directory build
 	@$(SWIFT) build --build-tests
-	@MARTLET_TEST_LONG=1 $(TESTS) --filter 'AbuseTests|NetworkTests|SimulationTests|StressTests'
+	@MARTLET_TEST_LONG=1 $(TESTS) --filter 'AbuseTests|NetworkTests|SimulationTests|StressTests|DrillTests'
 	@SWIFT="$(SWIFT)" RUNS=$(or $(RUNS),10000000) scripts/fuzz
 	@SWIFT="$(SWIFT)" LEAKS=1 RUNS=100000 scripts/fuzz
 

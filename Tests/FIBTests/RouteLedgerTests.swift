@@ -99,13 +99,13 @@ import Testing
         #expect(rig.kernel.routes == [ours])
         #expect(rig.takeNotes() == [.healed(ours.prefix)])
         _ = rig.kernel.apply(.replace(try Sample.installed("10.1.0.0/24", via: "192.0.2.66")), cause: .others)
-        rig.run()
+        rig.run(at: Sample.instant(5))
         #expect(rig.kernel.routes == [ours])
         #expect(rig.takeNotes() == [.healed(ours.prefix)])
         #expect(rig.ledger.counters.healed == 2)
     }
 
-    @Test func `a fight over a route is not fought more than five times a minute`() throws {
+    @Test func `R62: a fight over a route is not fought more than five times a minute`() throws {
         var rig = try rig()
         rig.ledger.set(try Sample.change("10.1.0.0/24", "192.0.2.1"))
         rig.run()
@@ -123,7 +123,25 @@ import Testing
         #expect(rig.kernel.routes == [ours])
     }
 
-    @Test func `one refused route keeps no other back and is tried again after 1, 2, 4 and at most 30 seconds`() throws
+    @Test func `R61: a route that is flushed in ten rounds within a moment is one that was lost once`() throws {
+        var rig = try rig()
+        rig.ledger.set(try Sample.change("10.1.0.0/24", "192.0.2.1"))
+        rig.run()
+        let ours = try Sample.installed("10.1.0.0/24")
+        for flush in 0..<5 {
+            let start = Sample.instant(Int64(5 * flush))
+            for round in 0..<10 {
+                _ = rig.kernel.apply(.delete(ours), cause: .others)
+                rig.run(at: start + .milliseconds(2 * round))
+            }
+            #expect(rig.kernel.routes == [], "it waits until the flush is over")
+            rig.run(at: start + .seconds(2))
+            #expect(rig.kernel.routes == [ours], "flush \(flush)")
+        }
+    }
+
+    @Test func `R66: one refused route keeps no other back and is tried again after 1, 2, 4 and at most 30 seconds`()
+        throws
     {
         var rig = try rig()
         let bad = try Sample.prefix("10.5.0.0/24")

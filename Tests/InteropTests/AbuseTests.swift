@@ -40,7 +40,7 @@ extension Interop {
             }
         }
 
-        @Test func `1,000 half-open connections leave nothing behind`() throws {
+        @Test func `R18: 1,000 half-open connections leave nothing behind`() throws {
             try Scene.run("1,000 half-open connections") { scene in
                 let (local, remote) = (scene.local(0), scene.remote)
                 let descriptors = try scene.tor(0).inside {

@@ -129,7 +129,7 @@ extension Interop {
             }
         }
 
-        @Test func `check tells every problem of a file with line and column`() throws {
+        @Test func `R10: check tells every problem of a file with line and column`() throws {
             try Rack.use(tors: 0, nodes: 1) { rack in
                 let file = rack.directory("bad.yaml")
                 let text = """

@@ -112,7 +112,7 @@ extension Interop {
             }
         }
 
-        @Test func `a session that is new after a restart says that forwarding was kept, and no restart`() throws {
+        @Test func `R5: a session that is new after a restart says that forwarding was kept, and no restart`() throws {
             try Rack.use(nodes: 1) { rack in
                 let address = rack.link(node: 0).nodeIPv4
                 var configuration = rack.routerConfiguration()
@@ -143,7 +143,7 @@ extension Interop {
             }
         }
 
-        @Test func `a router that is dead keeps nobody else waiting`() throws {
+        @Test func `R4: a router that is dead keeps nobody else waiting`() throws {
             try Rack.use(tors: 2, nodes: 1) { rack in
                 let tor = try rack.startRouter(.frr)
                 // The second router of the configuration never runs.

@@ -29,7 +29,7 @@ extension Interop {
             "2001:db8::/32": "not of the cluster",
         ]
 
-        @Test func `no hostile announcement reaches the kernel, and each rejection has its reason`() throws {
+        @Test func `R13: no hostile announcement reaches the kernel, and each rejection has its reason`() throws {
             try Rack.use(nodes: 1) { rack in
                 let link = rack.link(node: 0)
                 let space = rack.nodes[0]

@@ -38,7 +38,7 @@ extension Interop {
             }
         }
 
-        @Test func `routes of others stay, and ours come back when somebody deletes them`() throws {
+        @Test func `R61: routes of others stay, and ours come back when somebody deletes them`() throws {
             try Rack.use(nodes: 1) { rack in
                 let link = rack.link(node: 0)
                 let space = rack.nodes[0]
@@ -73,7 +73,7 @@ extension Interop {
             }
         }
 
-        @Test func `a foreign route of the same prefix is neither replaced nor removed`() throws {
+        @Test func `R62: a foreign route of the same prefix is neither replaced nor removed`() throws {
             try Rack.use(nodes: 1) { rack in
                 let space = rack.nodes[0]
                 try space.require("ip", "route", "add", remote4, "dev", "lo", "proto", "4", "metric", "5")

@@ -47,7 +47,7 @@ extension Interop {
             try eventually("the node is ready again") { try node.ctl("ready").succeeded }
         }
 
-        @Test func `FRR sees the community, then the withdrawal, then Cease with the text`() throws {
+        @Test func `R6: FRR sees the community, then the withdrawal, then Cease with the text`() throws {
             try Rack.use(nodes: 1) { rack in
                 let link = rack.link(node: 0)
                 let directory = rack.directory("tor")
@@ -90,7 +90,7 @@ extension Interop {
             }
         }
 
-        @Test func `BIRD sees the community, and the text of the Cease`() throws {
+        @Test func `R6: BIRD sees the community, and the text of the Cease`() throws {
             try Rack.use(nodes: 1) { rack in
                 let link = rack.link(node: 0)
                 var configuration = rack.routerConfiguration()

@@ -76,7 +76,9 @@ extension Interop {
             }
         }
 
-        @Test func `shutdown in the configuration comes and goes with SIGHUP, and touches one session only`() throws {
+        @Test func `R11: shutdown in the configuration comes and goes with SIGHUP, and touches one session only`()
+            throws
+        {
             try Rack.use(tors: 2, nodes: 1) { rack in
                 let tors = try (0...1).map { try rack.startRouter($0 == 0 ? .bird : .frr, tor: $0) }
                 let node = try rack.startMartlet(0)
@@ -173,7 +175,7 @@ extension Interop {
             }
         }
 
-        @Test func `an agent without descriptors rests, and takes calls when it has some again`() throws {
+        @Test func `R18: an agent without descriptors rests, and takes calls when it has some again`() throws {
             try Rack.use(nodes: 1) { rack in
                 let link = rack.link(node: 0)
                 // Only the router calls.

@@ -25,7 +25,7 @@ extension Interop {
         }
 
         @Test(arguments: [RouterKind.frr, .bird])
-        func `a changed policy changes routes both ways while the session stays`(kind: RouterKind) throws {
+        func `R11: a changed policy changes routes both ways while the session stays`(kind: RouterKind) throws {
             try Rack.use(nodes: 1) { rack in
                 var configuration = rack.routerConfiguration()
                 configuration.networks = [Self.seven, Self.eight]

@@ -72,37 +72,6 @@ extension Interop {
             }
         }
 
-        @Test func `a stream between pods loses no packet while an agent is restarted`() throws {
-            try Rack.use(nodes: 2, numbered: false) { rack in
-                var configuration = rack.routerConfiguration()
-                for index in configuration.neighbors.indices {
-                    configuration.neighbors[index].address = Rack.nodeName(index)
-                    configuration.neighbors[index].isUnnumbered = true
-                }
-                let tor = try rack.startRouter(.frr, configuration)
-                let nodes = try rack.nodes.indices.map { try startNode(rack, $0) }
-                let all = Set(Rack.podCIDRs(0) + Rack.podCIDRs(1))
-                for node in nodes { try node.namespace.waitPrefixes(all, protocolID: 179, within: 30) }
-                let here = try Pod("pod-a1", in: rack.name, on: try nodes[0].podNetwork())
-                let there = try Pod("pod-b1", in: rack.name, on: try nodes[1].podNetwork())
-                let streams = try AddressFamily.allCases.map { family in
-                    try ProbeStream(from: there.namespace, to: try here.address(family))
-                }
-                try streams[0].advance(by: 250)
-                nodes[0].kill()
-                try streams[0].advance(by: 500)
-                try nodes[0].start()
-                try nodes[0].waitEstablished("on-eth0", within: 30)
-                try tor.waitEstablished(Rack.nodeName(0))
-                try streams[0].advance(by: 1500)
-                for stream in streams {
-                    let report = stream.stop()
-                    #expect(report.lost == 0, "\(report)")
-                }
-                for node in nodes { #expect(try node.namespace.prefixes(protocolID: 179) == all) }
-            }
-        }
-
         @Test(arguments: [true, false])
         func `it comes up when only one side calls`(weCall: Bool) throws {
             try Rack.use(nodes: 1, numbered: false) { rack in

@@ -116,9 +116,10 @@ package final class MartletNode: Speaker, @unchecked Sendable {
     package var pid: pid_t? { lock.withLock { daemon }?.pid }
     package var isRunning: Bool { lock.withLock { daemon }?.isRunning ?? false }
 
-    /// Starts the agent and waits until it answers on its control socket.
-    package func start() throws {
-        let program = try martletBinary("martletd")
+    /// Starts the agent and waits until it answers on its control socket. `program`: another file than the one that was
+    /// built.
+    package func start(_ program: String? = nil) throws {
+        let program = try program ?? martletBinary("martletd")
         let started = try Daemon(entry + [program, "--config", configurationFile], in: namespace, log: log)
         lock.withLock { daemon = started }
         try started.wait(for: "martletd answers martletctl") { try ctl("sessions", "-o", "json").output.hasPrefix("{") }
@@ -139,6 +140,15 @@ package final class MartletNode: Speaker, @unchecked Sendable {
     package func stop() { lock.withLock { daemon }?.stop() }
     package func kill() { lock.withLock { daemon }?.killNow() }
     package func keep() { lock.withLock { daemon }?.keep() }
+
+    /// Sends a signal to the running agent.
+    package func send(_ signal: Int32) { lock.withLock { daemon }?.send(signal) }
+    /// How the agent ended: its exit status, or 128 + signal; nil while it runs.
+    package var exitStatus: Int32? { lock.withLock { daemon }?.exitStatus }
+    /// All that every run of the agent wrote.
+    package var lines: [Substring] {
+        ((try? String(contentsOfFile: log, encoding: .utf8)) ?? "").split(separator: "\n")
+    }
 
     /// martletctl as an operator types it on this node.
     package func ctl(_ arguments: String...) throws -> Finished {

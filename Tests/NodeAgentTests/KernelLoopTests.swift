@@ -195,7 +195,7 @@ import Testing
         #expect(rig.events.all.last == .applied(installed: 20_000, replaced: 0, removed: 0))
     }
 
-    @Test func `lost notifications lead to a full reading and the routes are as desired again`() async throws {
+    @Test func `R60: lost notifications lead to a full reading and the routes are as desired again`() async throws {
         let rig = try KernelRig()
         try await rig.start()
         try await rig.apply((0..<500).map { ("10.\($0 / 250).\($0 % 250).0/24", ["192.0.2.1"]) })

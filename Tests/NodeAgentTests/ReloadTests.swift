@@ -97,7 +97,7 @@ import Testing
         Dictionary(uniqueKeysWithValues: await agent.peers.map { ($0.settings.name, $0.id) })
     }
 
-    @Test func `resets no session for what can change while it is up`() async throws {
+    @Test func `R11: resets no session for what can change while it is up`() async throws {
         try await AgentHarness.run { rack in
             let hub = try await Self.start(rack)
             let before = await Self.ids(hub)
@@ -112,7 +112,7 @@ import Testing
         }
     }
 
-    @Test func `resets exactly the peer whose transport changed, and the check says so`() async throws {
+    @Test func `R11: resets exactly the peer whose transport changed, and the check says so`() async throws {
         try await AgentHarness.run { rack in
             let hub = try await Self.start(rack)
             for edit in Self.transport {
@@ -131,7 +131,7 @@ import Testing
         }
     }
 
-    @Test func `leaves all as it is after two hundred broken files, and says so`() async throws {
+    @Test func `R10: leaves all as it is after two hundred broken files, and says so`() async throws {
         try await AgentHarness.run { rack in
             let hub = try await Self.start(rack)
             let file = "\(rack.directory)/martletd.yaml"
@@ -167,7 +167,7 @@ import Testing
         }
     }
 
-    @Test func `of an unchanged file says nothing to any peer`() async throws {
+    @Test func `R10: of an unchanged file says nothing to any peer`() async throws {
         try await AgentHarness.run { rack in
             let hub = try await Self.start(rack)
             let file = "\(rack.directory)/martletd.yaml"

@@ -21,7 +21,7 @@ struct DiskTests {
         deinit { _ = try? run(["umount", "-l", node.directory]) }
     }
 
-    @Test func `with a full disk ADD fails with nothing left, and DEL takes everything away`() throws {
+    @Test func `R19: with a full disk ADD fails with nothing left, and DEL takes everything away`() throws {
         let node = try PluginNode()
         let disk = try Disk(node)
         let (pod, other) = (try node.makePod(), try node.makePod("q"))
@@ -40,7 +40,7 @@ struct DiskTests {
         withExtendedLifetime(disk) {}
     }
 
-    @Test func `with a read-only disk DEL succeeds and takes link, routes and ports away`() throws {
+    @Test func `R19: with a read-only disk DEL succeeds and takes link, routes and ports away`() throws {
         let node = try PluginNode()
         let disk = try Disk(node)
         let pod = try node.makePod()

@@ -39,7 +39,10 @@ const char *clinux_environment(size_t index) { return environ[index]; }
 
 void clinux_share_heap(void) { (void)mallopt(M_ARENA_MAX, 1); }
 
-void clinux_return_large_blocks(size_t octets) { (void)mallopt(M_MMAP_THRESHOLD, (int)octets); }
+void clinux_return_large_blocks(size_t octets) {
+    (void)mallopt(M_MMAP_THRESHOLD, (int)octets);
+    (void)mallopt(M_TRIM_THRESHOLD, (int)(2 * octets));
+}
 
 static int forget(struct dl_phdr_info *object, size_t size, void *context) {
     (void)size;

@@ -69,17 +69,33 @@ struct RetryCalendar: Sendable {
     }
 }
 
-/// Notices when another program and we keep undoing each other's work: more than five times in a minute is a fight.
+/// Notices when another program and we keep undoing each other's work: more than five rounds in a minute are a fight.
+///
+/// Who flushes a table goes over it until nothing is left, and `ip` does so ten times: a route that is put back at once
+/// each time is lost ten times in a few milliseconds. That is one round, and the route comes back after it.
 struct ContestCounter: Sendable {
-    private var losses: [Prefix: (count: Int, since: Instant)] = [:]
+    /// Losses closer than this belong to one round.
+    private static let round = Duration.seconds(1)
+    /// How long a round is waited for at least; the calendar makes up to a second more of it.
+    private static let breath = Duration.milliseconds(500)
+    /// How long a fight is left to the other program.
+    private static let truce = Duration.seconds(15)
 
-    mutating func isFight(_ prefix: Prefix, at now: Instant) -> Bool {
+    private var losses: [Prefix: (rounds: Int, since: Instant, last: Instant)] = [:]
+
+    /// How long to leave a route that was lost now; nil: it is put back at once.
+    mutating func pause(_ prefix: Prefix, at now: Instant) -> Duration? {
         // Old ones are forgotten when the list has grown, so that it cannot grow for ever.
         if losses.count > 10_000 { losses = losses.filter { now - $0.value.since < .seconds(60) } }
-        var loss = losses[prefix] ?? (0, now)
-        if now - loss.since >= .seconds(60) { loss = (0, now) }
-        loss.count += 1
+        guard var loss = losses[prefix], now - loss.since < .seconds(60) else {
+            losses[prefix] = (1, now, now)
+            return nil
+        }
+        let isSameRound = now - loss.last < Self.round
+        if !isSameRound { loss.rounds += 1 }
+        loss.last = now
         losses[prefix] = loss
-        return loss.count > 5
+        if loss.rounds > 5 { return Self.truce }
+        return isSameRound ? Self.breath : nil
     }
 }

@@ -44,8 +44,8 @@ extension RouteLedger {
     }
 
     /// Whether a prefix cannot be worked on because its group is not made yet; then it will be.
-    mutating func waitsForGroup(_ prefix: Prefix) -> Bool {
-        guard objects.style != .inline, let entry = entries[prefix], let set = entry.hops, !entry.isAggregate,
+    mutating func waitsForGroup(_ entry: Entry) -> Bool {
+        guard objects.style != .inline, let set = entry.hops, !entry.isAggregate,
             let hops = sets.hops(set), !sets.isRefused(set), group(for: set, hops, entry) == 0
         else { return false }
         objects.needed.insert(set)

@@ -150,8 +150,8 @@ extension RouteLedger {
             return
         }
         healing.insert(prefix)
-        if contests.isFight(prefix, at: now) {
-            retries.fail(prefix, "another program keeps changing or removing it", after: .seconds(15), at: now)
+        if let pause = contests.pause(prefix, at: now) {
+            retries.fail(prefix, "another program keeps changing or removing it", after: pause, at: now)
         }
     }
 }

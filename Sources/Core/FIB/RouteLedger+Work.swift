@@ -41,19 +41,19 @@ extension RouteLedger {
         var plan = RoutePlan()
         while plan.operations.count < limit, let prefix = queue.popFirst() {
             guard !retries.isWaiting(prefix, at: now) else { continue }
-            if waitsForGroup(prefix) {
+            let entry = entries[prefix] ?? Entry()
+            if waitsForGroup(entry) {
                 queue.append(prefix)
                 break
             }
             let before = plan.operations.count
-            work(prefix, into: &plan)
-            if plan.operations.count == before { healing.remove(prefix) }
+            work(prefix, entry, into: &plan)
+            if plan.operations.count == before, !healing.isEmpty { healing.remove(prefix) }
         }
         return plan.operations
     }
 
-    private mutating func work(_ prefix: Prefix, into plan: inout RoutePlan) {
-        let entry = entries[prefix] ?? Entry()
+    private mutating func work(_ prefix: Prefix, _ entry: Entry, into plan: inout RoutePlan) {
         let (target, reason) = target(prefix, entry)
         if let reason, !entry.isReported {
             entries[prefix]?.isReported = true
@@ -63,6 +63,7 @@ extension RouteLedger {
         if let mine = installedRoute(prefix, entry) { installed.append(mine) }
         if let other = foreign[prefix] { installed.append(other) }
         if let target, target.nextHopID != 0, let hops = entry.hops { adopt(target.nextHopID, by: hops) }
+        if let target, installed.isEmpty { return plan.operations.append(.add(target)) }
         let before = plan.conflicts.count
         let sweep = isConverged || (entry.wasDesired && target == nil)
         plan.add(desired: target, installed: installed, owner: settings.owner, sweepStale: sweep)
@@ -92,11 +93,12 @@ extension RouteLedger {
         retries.forget(prefix)
         switch operation {
         case .add(let route), .replace(let route):
-            var entry = entries[prefix] ?? Entry()
+            let place = entries.index(forKey: prefix)
+            var entry = place.map { entries.values[$0] } ?? Entry()
             install(Installed(route), in: &entry)
             entry.isReported = false
-            entries[prefix] = entry
-            if healing.remove(prefix) != nil {
+            if let place { entries.values[place] = entry } else { entries[prefix] = entry }
+            if !healing.isEmpty, healing.remove(prefix) != nil {
                 count { $0.healed += 1 }
                 note(.healed(prefix))
             }

@@ -92,14 +92,17 @@ package struct RouteLedger: Sendable {
     /// Takes over the latest wish for a prefix.
     package mutating func set(_ change: FIBChange) {
         let prefix = change.prefix
-        var entry = entries[prefix] ?? Entry()
+        let place = entries.index(forKey: prefix)
+        var entry = place.map { entries.values[$0] } ?? Entry()
         let old = entry.hops
         entry.hops = change.route.map { sets.retain($0, topology: topology) }
         if let old { release(old) }
         guard entry.hops != old else { return }
         entry.wasDesired = entry.wasDesired || entry.hops != nil
         entry.isReported = false
-        touch(prefix, entry)
+        if let place { entries.values[place] = entry } else { entries[prefix] = entry }
+        retries.forget(prefix)
+        queue.append(prefix)
     }
 
     /// The node's own prefixes, which are `unreachable` as a whole.

@@ -136,7 +136,7 @@ extension AdjRIBOut {
         guard var backlog = member.backlog else { return [] }
         // Not twice in memory while it changes.
         member.backlog = nil
-        var portion = ExportPortion(settings, Key.family, hasFollowers: true, context)
+        var portion = ExportPortion(settings, Key.family, hasFollowers: true, members: BitSet([]), context)
         var left = limit
         while left > 0, let id = backlog.due.next(from: backlog.cursor) {
             backlog.cursor = id + 1

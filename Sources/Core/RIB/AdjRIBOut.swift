@@ -47,6 +47,11 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
         rib.retain(id)
     }
 
+    /// Queues all that is told to this group.
+    mutating func mark(_ changes: [FamilyRIB<Key>.Change], in rib: inout FamilyRIB<Key>) {
+        for change in changes where change.hasNewOutcome || told.hasMany { mark(change.id, in: &rib) }
+    }
+
     /// Prefixes that are not as the group was told.
     var waiting: Int { pending.count - pendingRead + unseen.count }
 
@@ -71,7 +76,8 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
     mutating func advance(limit: Int, rib: inout FamilyRIB<Key>, _ context: inout Context) {
         guard waiting > 0 else { return }
         var portion = ExportPortion(
-            settings, Key.family, hasFollowers: members.values.contains { $0.backlog == nil }, context)
+            settings, Key.family, hasFollowers: members.values.contains { $0.backlog == nil },
+            members: BitSet(members.keys.lazy.map { UInt32($0.rawValue) }), context)
         let hasBacklogs = members.values.contains { $0.backlog != nil }
         let start = pendingRead
         let end = start + min(limit, pending.count - start)
@@ -102,19 +108,32 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
         _ id: UInt32, _ portion: inout ExportPortion, _ hasBacklogs: Bool, in rib: inout FamilyRIB<Key>,
         _ context: inout Context
     ) {
+        if rib.entries[Int(id)].best == 0, !told.hasMany {
+            return settleGone(id, &portion, hasBacklogs, in: &rib, &context)
+        }
         portion.choose(id, rib: &rib, context)
         portion.held.removeAll(keepingCapacity: true)
         told.load(id, into: &portion.held)
         guard portion.held != portion.wanted else { return }
-        let isVisible = portion.compare(id, rib.prefixes.keys[Int(id)].prefix, context) { [members] in
-            members[$0] != nil
-        }
+        let isVisible = portion.compare(id, rib.prefixes.keys[Int(id)].prefix, context)
         if isVisible, hasBacklogs { note(id, portion.held, in: &rib) }
         for index in portion.wanted.indices { context.attributes.retain(portion.wanted[index].attributes) }
         for index in portion.held.indices { context.attributes.release(portion.held[index].attributes) }
         if portion.held.isEmpty { rib.retain(id) }
         told.store(id, portion.wanted, capacity: rib.prefixes.capacity)
         if portion.wanted.isEmpty { rib.release(id) }
+    }
+
+    /// The same for a prefix that has no path any more, of which one was told at most.
+    private mutating func settleGone(
+        _ id: UInt32, _ portion: inout ExportPortion, _ hasBacklogs: Bool, in rib: inout FamilyRIB<Key>,
+        _ context: inout Context
+    ) {
+        guard let path = told.clear(id) else { return }
+        portion.withdraw(id, path)
+        if hasBacklogs { note(id, [path], in: &rib) }
+        context.attributes.release(path.attributes)
+        rib.release(id)
     }
 
     /// A prefix is not as it was told any more: those that do not follow the log must be told by themselves.
@@ -149,6 +168,7 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
     /// Forgets the chunks that all have taken.
     mutating func trim(in rib: inout FamilyRIB<Key>) {
         while let chunk = log.popUnread() {
+            rib.warm(chunk.changes)
             for change in chunk.changes { rib.release(change.id) }
         }
     }

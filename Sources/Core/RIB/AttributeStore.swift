@@ -4,17 +4,16 @@ import NetTypes
 /// Every distinct attribute set once, counted, behind a 32-bit handle.
 package struct AttributeStore: ~Copyable {
     private var sets: [PathAttributes?] = []
-    private var hashes: [UInt64] = []
+    private var hashes: [UInt32] = []
     private var counts: [UInt32] = []
-    private var slots: [UInt32] = Array(repeating: 0, count: 16)
+    private var index = SlotIndex()
     private var free: [UInt32] = []
-    private var used = 0
     let seed: UInt64
 
     init(seed: UInt64) { self.seed = seed }
 
     /// Distinct sets in use.
-    package var count: Int { used }
+    package var count: Int { index.count }
 
     /// The set behind a handle that `intern` gave and that is still counted.
     package subscript(handle handle: UInt32) -> PathAttributes {
@@ -30,21 +29,13 @@ package struct AttributeStore: ~Copyable {
 
     /// The handle of `set`, which now counts one user more.
     mutating func intern(_ set: PathAttributes) -> UInt32 {
-        let hash = Self.hash(set, seed: seed)
-        let mask = slots.count - 1
-        var slot = Int(truncatingIfNeeded: hash) & mask
-        while slots[slot] != 0 {
-            let handle = Int(slots[slot] - 1)
-            if hashes[handle] == hash, sets[handle] == set {
-                counts[handle] += 1
-                return UInt32(handle)
-            }
-            slot = (slot + 1) & mask
+        let hash = UInt32(truncatingIfNeeded: Self.hash(set, seed: seed))
+        if let handle = index.find(hash, { sets[Int($0)] == set }) {
+            counts[Int(handle)] += 1
+            return handle
         }
         let handle = allocate(set, hash: hash)
-        slots[slot] = handle + 1
-        used += 1
-        if used * 3 > slots.count * 2 { grow() }
+        index.insert(hash, handle)
         return handle
     }
 
@@ -55,7 +46,7 @@ package struct AttributeStore: ~Copyable {
         if counts[Int(handle)] == 0 { remove(handle) }
     }
 
-    private mutating func allocate(_ set: PathAttributes, hash: UInt64) -> UInt32 {
+    private mutating func allocate(_ set: PathAttributes, hash: UInt32) -> UInt32 {
         if let handle = free.popLast() {
             sets[Int(handle)] = set
             hashes[Int(handle)] = hash
@@ -69,36 +60,9 @@ package struct AttributeStore: ~Copyable {
     }
 
     private mutating func remove(_ handle: UInt32) {
-        let mask = slots.count - 1
-        var hole = Int(truncatingIfNeeded: hashes[Int(handle)]) & mask
-        while slots[hole] != handle + 1 {
-            if slots[hole] == 0 { return }
-            hole = (hole + 1) & mask
-        }
-        var next = (hole + 1) & mask
-        while slots[next] != 0 {
-            let home = Int(truncatingIfNeeded: hashes[Int(slots[next] - 1)]) & mask
-            if (next - home) & mask >= (next - hole) & mask {
-                slots[hole] = slots[next]
-                hole = next
-            }
-            next = (next + 1) & mask
-        }
-        slots[hole] = 0
+        index.remove(hashes[Int(handle)], handle)
         sets[Int(handle)] = nil
         free.append(handle)
-        used -= 1
-    }
-
-    private mutating func grow() {
-        let old = slots
-        slots = Array(repeating: 0, count: old.count * 2)
-        let mask = slots.count - 1
-        for entry in old where entry != 0 {
-            var slot = Int(truncatingIfNeeded: hashes[Int(entry - 1)]) & mask
-            while slots[slot] != 0 { slot = (slot + 1) & mask }
-            slots[slot] = entry
-        }
     }
 
     /// Eight octets a step; the standard Hasher was measured to cost a third of a whole table's load.

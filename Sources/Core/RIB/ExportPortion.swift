@@ -31,7 +31,8 @@ struct ExportPortion: ~Copyable {
     private var extras: [Extra] = []
     private var result = ExportLog.Chunk()
     private(set) var hasChanges = false
-    private var asked: (peer: PeerID, isMember: Bool)?
+    /// By peer: who is in the group.
+    private let members: BitSet
 
     /// Of the prefix at hand: what should be told, where it is among the exporter's attributes, what was told.
     var wanted: [ToldPath] = []
@@ -39,10 +40,14 @@ struct ExportPortion: ~Copyable {
     var held: [ToldPath] = []
     private var candidates: [UInt32] = []
 
-    init(_ settings: ExportSettings, _ family: AddressFamily, hasFollowers: Bool, _ context: borrowing Context) {
+    init(
+        _ settings: ExportSettings, _ family: AddressFamily, hasFollowers: Bool, members: BitSet,
+        _ context: borrowing Context
+    ) {
         exporter = Exporter(settings, family, seed: context.attributes.seed)
         selection = settings.encoding.paths(family)
         self.hasFollowers = hasFollowers
+        self.members = members
     }
 
     // MARK: one prefix
@@ -71,16 +76,13 @@ struct ExportPortion: ~Copyable {
     }
 
     /// Says the difference between `held` and `wanted`; false when nobody is to hear of it.
-    mutating func compare(
-        _ id: UInt32, _ prefix: Prefix, _ context: borrowing Context, isMember: (PeerID) -> Bool
-    ) -> Bool {
+    mutating func compare(_ id: UInt32, _ prefix: Prefix, _ context: borrowing Context) -> Bool {
         var isVisible = false
         // By index: to hold on to the lists for each prefix was a twentieth of what a withdrawal costs.
         for index in held.indices {
             let old = held[index]
             if isWanted(old.pathID) { continue }
-            withdraw(id, old.pathID, except: ask(old.source, isMember) ? old.source : .local)
-            count(id, old, nil, isMember)
+            withdraw(id, old)
             isVisible = true
         }
         for place in wanted.indices {
@@ -92,13 +94,13 @@ struct ExportPortion: ~Copyable {
             }
             if isSame == true, old?.source == new.source { continue }
             isVisible = true
-            let source = ask(new.source, isMember) ? new.source : .local
+            let source = isMember(new.source) ? new.source : .local
             if isSame != true { announce(id, new.pathID, indexes[place], except: source) }
             if let old, old.source != new.source {
                 if source != .local { extra(source, nil, id, new.pathID) }
-                if isSame == true, ask(old.source, isMember) { extra(old.source, indexes[place], id, new.pathID) }
+                if isSame == true, isMember(old.source) { extra(old.source, indexes[place], id, new.pathID) }
             }
-            count(id, old, new, isMember)
+            count(id, old, new)
         }
         return isVisible
     }
@@ -131,6 +133,12 @@ struct ExportPortion: ~Copyable {
         news.append(News(key: UInt64(index) << 16 | UInt64(member.rawValue), id: id, pathID: pathID))
     }
 
+    /// Withdraws a path that the group was told.
+    mutating func withdraw(_ id: UInt32, _ old: ToldPath) {
+        withdraw(id, old.pathID, except: isMember(old.source) ? old.source : .local)
+        count(id, old, nil)
+    }
+
     mutating func withdraw(_ id: UInt32, _ pathID: UInt32, except member: PeerID) {
         hasChanges = true
         guard hasFollowers else { return }
@@ -144,12 +152,12 @@ struct ExportPortion: ~Copyable {
     }
 
     /// Keeps the numbers of paths told right, and what a member needs that leaves the log before it has taken this.
-    private mutating func count(_ id: UInt32, _ old: ToldPath?, _ new: ToldPath?, _ isMember: (PeerID) -> Bool) {
+    private mutating func count(_ id: UInt32, _ old: ToldPath?, _ new: ToldPath?) {
         guard hasFollowers else { return }
         let growth = (new == nil ? 0 : 1) - (old == nil ? 0 : 1)
         result.growth += growth
         for (place, source) in [old?.source, new?.source].enumerated() {
-            guard let source, ask(source, isMember), place == 0 || source != old?.source else { continue }
+            guard let source, isMember(source), place == 0 || source != old?.source else { continue }
             let own =
                 (new.map { $0.source != source } == true ? 1 : 0) - (old.map { $0.source != source } == true ? 1 : 0)
             if own != growth { result.corrections[source, default: 0] += own - growth }
@@ -158,13 +166,8 @@ struct ExportPortion: ~Copyable {
         result.changes.append(.init(id: id, pathID: path.pathID, wasTold: old != nil, source: path.source))
     }
 
-    /// Whether a source of paths is a member too: mostly it is the one that was asked about before.
-    private mutating func ask(_ peer: PeerID, _ isMember: (PeerID) -> Bool) -> Bool {
-        if let asked, asked.peer == peer { return asked.isMember }
-        let answer = isMember(peer)
-        asked = (peer, answer)
-        return answer
-    }
+    /// Whether a source of paths is a member too.
+    private func isMember(_ peer: PeerID) -> Bool { members.contains(UInt32(peer.rawValue)) }
 
     // MARK: packing
 

@@ -16,7 +16,9 @@ extension FamilyRIB {
         if let touched, paths[Int(touched)].isEqual || entry.best == touched + 1 { changed = true }
         let best: UInt32
         let reason: DecisionStep
-        if entry.head != 0, paths[Int(entry.head - 1)].next == 0 {
+        if entry.head == 0 {
+            (best, reason) = (0, .onlyPath)
+        } else if paths[Int(entry.head - 1)].next == 0 {
             // One path only, by far the most common case: nothing to compare.
             let usable = paths[Int(entry.head - 1)].reject == .none
             best = usable ? entry.head : 0

@@ -84,6 +84,9 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     /// Peers with a removal under way.
     var swept: [PeerID] = []
 
+    /// What `warm` read, so that it does.
+    private var warmth: UInt32 = 0
+
     init(seed: UInt64) { prefixes = PrefixTable(seed: seed) }
 
     // MARK: Adj-RIB-In
@@ -143,6 +146,23 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
         context.attributes.release(old.attributes)
         counts[Int(old.peer.rawValue)].rejected += (reject != .none ? 1 : 0) - (old.reject != .none ? 1 : 0)
         if reject == .none || old.reject == .none { decide(id, touched: index, in: &context) }
+    }
+
+    /// Reads what the removal of these prefixes will read. In a loop as short as this the processor waits for many
+    /// misses of its caches at once; one removal after the other waits for each.
+    mutating func warm(_ prefixes: [Prefix]) {
+        for prefix in prefixes where prefix.family == Key.family {
+            guard let id = self.prefixes.find(Key(prefix)) else { continue }
+            let head = entries[Int(id)].head
+            if head != 0 { warmth &+= paths[Int(head - 1)].attributes }
+        }
+    }
+
+    /// The same for prefixes that may be let go.
+    mutating func warm(_ changes: [ExportLog.Change]) {
+        for change in changes where entries[Int(change.id)].head == 0 {
+            warmth &+= prefixes.warm(change.id)
+        }
     }
 
     /// Removes a peer's path; false when there was none.
@@ -208,22 +228,32 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     /// Prefixes that `drain` has to tell of.
     var changeCount: Int { changes.count - changesRead }
 
-    /// Hands out at most `limit` changed prefixes, oldest change first, each one as it is now, with whether its best
-    /// path or ECMP set changed; returns how many.
-    mutating func drain(_ limit: Int, _ body: (inout Self, UInt32, Bool) -> Void) -> Int {
-        var told = 0
-        while told < limit, changesRead < changes.count {
-            let id = changes[changesRead]
-            changesRead += 1
-            told += 1
-            entries[Int(id)].isDirty = false
-            let hasNewOutcome = entries[Int(id)].hasNewOutcome
+    /// Takes out at most `limit` changed prefixes, oldest change first. Each is to be given back by `told`, when
+    /// everybody who has to has heard of it as it is now.
+    mutating func drain(_ limit: Int) -> [Change] {
+        let end = min(changesRead + limit, changes.count)
+        let drained = changes[changesRead..<end].map { id in
+            let change = Change(id: id, hasNewOutcome: entries[Int(id)].hasNewOutcome)
+            // It is still counted as used by `isDirty`.
             entries[Int(id)].hasNewOutcome = false
-            body(&self, id, hasNewOutcome)
-            releaseIfUnused(id)
+            return change
         }
+        changesRead = end
         changes.dropRead(&changesRead)
-        return told
+        return drained
+    }
+
+    /// A prefix that is not as it was told.
+    struct Change: BitwiseCopyable {
+        let id: UInt32
+        /// Its best path or ECMP set changed.
+        let hasNewOutcome: Bool
+    }
+
+    /// All have heard of it.
+    mutating func told(_ change: Change) {
+        entries[Int(change.id)].isDirty = false
+        releaseIfUnused(change.id)
     }
 
     // MARK: identifiers

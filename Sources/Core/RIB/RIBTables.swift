@@ -93,6 +93,10 @@ package struct RIBTables: ~Copyable {
     /// Applies a peer's UPDATE. `seconds` is the time since the speaker's start, for the age of paths.
     package mutating func apply(_ update: borrowing Update, from id: PeerID, at seconds: UInt32) {
         guard let peer = context.peer(id), !leaving.contains(id) else { return }
+        if update.withdrawn.count > 1 {
+            ipv4.warm(update.withdrawn)
+            ipv6.warm(update.withdrawn)
+        }
         for (index, prefix) in update.withdrawn.enumerated() {
             withdraw(prefix, index < update.withdrawnIDs.count ? update.withdrawnIDs[index] : 0, from: id)
         }
@@ -204,18 +208,25 @@ package struct RIBTables: ~Copyable {
         let ipv4Groups = groups.values.filter { $0.settings.policy.families.contains(.ipv4) }
         let ipv6Groups = groups.values.filter { $0.settings.policy.families.contains(.ipv6) }
         var aggregates = context.aggregates
-        let share = max(limit - ipv6.changeCount, (limit + 1) / 2)
-        let told = ipv4.drain(share) { rib, id, hasNewOutcome in
-            rib.contribute(id, to: &aggregates)
-            for group in ipv4Groups where hasNewOutcome || group.ipv4.told.hasMany { group.ipv4.mark(id, in: &rib) }
-            if describing, hasNewOutcome { changes.append(rib.change(id, context)) }
-        }
-        _ = ipv6.drain(limit - told) { rib, id, hasNewOutcome in
-            rib.contribute(id, to: &aggregates)
-            for group in ipv6Groups where hasNewOutcome || group.ipv6.told.hasMany { group.ipv6.mark(id, in: &rib) }
-            if describing, hasNewOutcome { changes.append(rib.change(id, context)) }
-        }
+        let ipv4Changes = ipv4.drain(max(limit - ipv6.changeCount, (limit + 1) / 2))
+        let ipv6Changes = ipv6.drain(limit - ipv4Changes.count)
+        // Group by group, not prefix by prefix: to take hold of a group was a tenth of what a withdrawal costs.
+        for group in ipv4Groups { group.ipv4.mark(ipv4Changes, in: &ipv4) }
+        for group in ipv6Groups { group.ipv6.mark(ipv6Changes, in: &ipv6) }
+        Self.tell(ipv4Changes, of: &ipv4, context, &aggregates, describing ? { changes.append($0) } : nil)
+        Self.tell(ipv6Changes, of: &ipv6, context, &aggregates, describing ? { changes.append($0) } : nil)
         settle(aggregates)
         return changes
+    }
+
+    private static func tell<Key>(
+        _ drained: [FamilyRIB<Key>.Change], of rib: inout FamilyRIB<Key>, _ context: borrowing Context,
+        _ aggregates: inout Aggregates, _ describe: ((LocRIBChange) -> Void)?
+    ) {
+        for change in drained {
+            rib.contribute(change.id, to: &aggregates)
+            if let describe, change.hasNewOutcome { describe(rib.change(change.id, context)) }
+            rib.told(change)
+        }
     }
 }

@@ -59,6 +59,13 @@ struct ToldTable: ~Copyable {
         }
     }
 
+    /// Forgets the path told of a prefix, without add-path, and returns it.
+    mutating func clear(_ id: UInt32) -> ToldPath? {
+        guard Int(id) < heads.count, heads[Int(id)] != 0 else { return nil }
+        defer { heads[Int(id)] = 0 }
+        return ToldPath(pathID: 0, attributes: heads[Int(id)] - 1, source: sources[Int(id)])
+    }
+
     /// Puts `list` in place of what was told of a prefix; `capacity` is the length that the table needs then.
     mutating func store(_ id: UInt32, _ list: [ToldPath], capacity: Int) {
         if Int(id) >= heads.count {
@@ -93,6 +100,10 @@ struct ToldTable: ~Copyable {
 struct BitSet {
     private var words: [UInt64] = []
     private(set) var count = 0
+
+    init() {}
+
+    init(_ numbers: some Sequence<UInt32>) { for number in numbers { insert(number) } }
 
     @inline(__always)
     func contains(_ number: UInt32) -> Bool {

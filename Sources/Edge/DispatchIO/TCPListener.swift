@@ -77,11 +77,12 @@ package final class TCPListener {
     /// Out of descriptors or memory: the connection stays in the backlog, and is told of again and again.
     private static func isExhausted(_ code: CInt) -> Bool { [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(code) }
 
-    /// Does not listen for a second, instead of spinning.
+    /// Does not listen for a tenth of a second, instead of spinning: calls that nobody waits for any more are in the
+    /// backlog, and each place that becomes free is needed for one of them first.
     private func rest(_ queue: DispatchQueue) {
         source.suspend()
         // Suspending and resuming is safe from everywhere.
         nonisolated(unsafe) let source = source
-        queue.asyncAfter(deadline: .now() + 1) { source.resume() }
+        queue.asyncAfter(deadline: .now() + .milliseconds(100)) { source.resume() }
     }
 }

@@ -56,6 +56,7 @@ extension Agent {
 
     /// A connection has come in. `isKnown`: its neighbour was made known before, so this is the second look.
     func accept(_ fd: CInt, _ remote: SocketAddress, isKnown: Bool) {
+        guard earlyCalls == nil else { return keep(fd, remote) }
         if let peer = peers.first(where: { $0.place.target?.matches(remote) == true }) {
             return peer.loop.post { $0.accept(fd) }
         }

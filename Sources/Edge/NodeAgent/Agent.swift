@@ -51,7 +51,11 @@ package actor Agent: Loop {
     var drainState = DrainDocument(state: .serving)
     /// What happened to every session.
     let history = HistoryBook()
-    private(set) var listener: TCPListener?
+    var listener: TCPListener?
+    /// Who called before every peer was made; nil when they are.
+    var earlyCalls: [(fd: CInt, remote: SocketAddress)]? = []
+    /// Tries the port again that another speaker has.
+    var listenTimer: LoopTimer?
     /// By the name of the peer, or of the entry with a range.
     var passwords: [String: PasswordWatch] = [:]
     var passwordTimer: LoopTimer?
@@ -114,6 +118,7 @@ package actor Agent: Loop {
             startDiscovery()
             for settings in configuration.bgp.peers where !settings.isRange { await startPeer(settings) }
             readPasswords()
+            admitEarlyCalls()
             await speaker?.start()
             beginSequence()
             lookForOldPods()
@@ -132,8 +137,11 @@ package actor Agent: Loop {
         (passwordTimer, arrivalTimer, passwordWatcher) = (nil, nil, nil)
         endSequence()
         await discovery?.stop()
+        listenTimer?.cancel()
+        listenTimer = nil
         listener?.cancel()
         listener = nil
+        dropEarlyCalls()
         let notification: NotificationMessage? =
             configuration.bgp.gracefulRestart.enabled && configuration.fib.enabled
             ? nil : .cease(.administrativeShutdown)
@@ -205,6 +213,12 @@ package actor Agent: Loop {
             )
         }
         routerID = id
+        if configuration.fib.enabled {
+            // A node that forwards before its podCIDRs end here sends a packet for a pod that it has not back to the
+            // router that it came from.
+            await kernel.setAggregates(configuration.node.podCIDRs)
+            await kernel.settled()
+        }
         settings = KernelSettings(mayChange: configuration.fib.changesSettings)
         checkSettings()
     }
@@ -275,29 +289,6 @@ package actor Agent: Loop {
         checkSettings()
         if topology.uplinkMTU != mtu { writeNodeState() }
     }
-
-    private func listen() throws(StartFailure) {
-        let port = configuration.bgp.listenPort
-        guard port != 0 else { return }
-        let wildcard = IPAddress(leftAligned: 0, family: Self.hasIPv6 ? .ipv6 : .ipv4)
-        let address = SocketAddress(configuration.bgp.listenAddress ?? wildcard, port: port)
-        do throws(SystemError) {
-            listener = try TCPListener(on: address, queue: executor.queue) { [weak self] fd, remote in
-                guard let self else { return _ = close(fd) }
-                self.assumeIsolated { $0.accept(fd, remote, isKnown: false) }
-            }
-        } catch {
-            let advice =
-                error.code == EACCES
-                ? "\(Capabilities.advice(.netBindService)), or set bgp.listenPort to 1024 or more, or to 0"
-                : "is another speaker running? set bgp.listenPort or listenAddress"
-            throw StartFailure(description: "cannot listen for BGP: \(error); \(advice)")
-        }
-        LogLine.listening(address.description).log(to: logger)
-    }
-
-    /// Whether the kernel has IPv6 at all.
-    private static var hasIPv6: Bool { access("/proc/net/if_inet6", F_OK) == 0 }
 
     // MARK: peers
 

@@ -21,6 +21,8 @@ enum LogLine {
     case peerUp(peer: String, families: String, holdTime: Duration, restarted: Bool)
     case peerAdvice(peer: String, String)
     case peerWaits(peer: String, String)
+    /// A deadline of a session was met so late.
+    case late(peer: String, by: Duration)
     case peerFound(peer: String, address: String)
     case peerDeparted(peer: String)
     case password(peer: String, file: String, String)
@@ -154,6 +156,11 @@ enum LogLine {
             (.notice, "a changed password is in use", [("peer", peer), ("file", file)])
         case .peerWaits(let peer, let reason):
             (.notice, "peer cannot be called", [("peer", peer), ("reason", reason)])
+        case .late(let peer, let time):
+            (
+                .warning, "a timer was late: the node has no processor for the agent",
+                [("peer", peer), ("late", "\(time.wholeSeconds)s")]
+            )
         case .peerFound(let peer, let address):
             (.notice, "peer is found", [("peer", peer), ("address", address)])
         case .peerDeparted(let peer): (.info, "peer of a range is gone and forgotten", [("peer", peer)])

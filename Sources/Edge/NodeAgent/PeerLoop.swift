@@ -51,6 +51,10 @@ actor PeerLoop: Loop {
     /// When it is looked whether there is room for what the limit keeps out.
     var blockTimer: LoopTimer?
     private var faultLines = LogLimiter<AttributeFault>()
+    /// Who calls and hangs up all the time makes a line a second; the history has every step.
+    private var stateLines = LogAllowance()
+    /// When the node last had no processor for us.
+    var delayLines = LogLimiter<Delay>()
     private var batchesInFlight = 0
     /// What the speaker held of the peer at its last word, and what is on its way there.
     var tally = PrefixTally()
@@ -164,6 +168,7 @@ actor PeerLoop: Loop {
 
     private func tick() {
         let now = Instant.now
+        noteDelay(of: machine.nextDeadline, at: now)
         let wire = session.flatMap { wires[$0] }
         if let session, let wire, wire.hasProgressed() { machine.sendProgress(on: session, at: now) }
         perform(machine.tick(at: now, unreadInput: wire?.connection.hasUnreadInput ?? false))
@@ -208,7 +213,9 @@ actor PeerLoop: Loop {
         case .refreshEnded(let family): speaker.post { [id] in $0.refreshEnded(family, from: id) }
         case .down(let reason): down(reason)
         case .stateChanged(let from, let to, let reason):
-            LogLine.peerState(peer: name, from: "\(from)", to: "\(to)", reason: reason).log(to: logger)
+            if to == .established || from == .established || stateLines.take(at: .now) {
+                LogLine.peerState(peer: name, from: "\(from)", to: "\(to)", reason: reason).log(to: logger)
+            }
             note(from, to, reason)
         }
     }

@@ -13,11 +13,11 @@ package enum Process {
     /// One heap for all threads, before the first of them starts. glibc gives each its own, and what one loop frees is
     /// then of no use to the others: 3 to 4 MB of an agent, for locks that its few threads hardly ever wait for.
     ///
-    /// The threshold is glibc's own at the start, but fixed: by itself it rises with the tables, and then what a table
-    /// leaves behind when it grows stays with the process.
+    /// The threshold is fixed: by itself it rises with the tables, and then what a table leaves behind when it grows
+    /// stays with the process. It is above what a batch of updates needs, which would else be mapped for each anew.
     package static func shareHeap() {
         clinux_share_heap()
-        clinux_return_large_blocks(128 << 10)
+        clinux_return_large_blocks(256 << 10)
     }
 
     /// Lets go of what only the start needed. An agent lives for months after that.

@@ -30,7 +30,8 @@ int clinux_set_nonblocking(int fd);
 /// mallopt(3) with M_ARENA_MAX 1, of a header that no Swift module has: one heap for all threads.
 void clinux_share_heap(void);
 
-/// mallopt(3) with M_MMAP_THRESHOLD: blocks of so many octets or more are mapped one by one, and go back when freed.
+/// mallopt(3) with M_MMAP_THRESHOLD: blocks of so many octets or more are mapped one by one, and go back when freed;
+/// M_TRIM_THRESHOLD: twice as much that is free at the end of the heap goes back too.
 void clinux_return_large_blocks(size_t octets);
 
 /// Takes the pages of program and libraries out of the process that are as they are in their files: what is needed
