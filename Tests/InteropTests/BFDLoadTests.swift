@@ -20,7 +20,7 @@ extension Interop {
                 protocol bgp load\(number) {
                   local \(address(1, number)) as 65001; neighbor \(address(2, number)) as 64601; bfd on;
                   hold time 90; connect delay time 1; connect retry time 1; error wait time 1, 2;
-                  ipv4 { import none; export \(number == 10 ? "where proto = \"whole\"" : "none");
+                  ipv4 { import none; export \(number == 10 ? "where source = RTS_STATIC" : "none");
                     extended next hop on; };
                 }
                 """
