@@ -21,7 +21,7 @@ package final class BFDLoop: Sendable {
         case remove(String)
         case readKeys
         case snapshot(@Sendable (BFDSnapshot) -> Void)
-        case stop(@Sendable () -> Void)
+        case stop(isSilent: Bool, @Sendable () -> Void)
     }
 
     private struct Inbox {
@@ -65,10 +65,10 @@ package final class BFDLoop: Sendable {
         }
     }
 
-    /// Tells every peer that this is no failure, and ends the thread.
-    package func stop() async {
+    /// Ends the thread; tells every peer that this is no failure, or says nothing.
+    package func stop(isSilent: Bool = false) async {
         await withCheckedContinuation { continuation in
-            let sent = send(.stop { continuation.resume() })
+            let sent = send(.stop(isSilent: isSilent) { continuation.resume() })
             if !sent { continuation.resume() }
         }
     }

@@ -158,8 +158,9 @@ final class BFDThread {
             case .remove(let name): leave(name)
             case .readKeys: for discriminator in names.values { equip(discriminator, at: .now) }
             case .snapshot(let answer): answer(snapshot())
-            case .stop(let answer):
-                sayFarewell()
+            case .stop(let isSilent, let answer):
+                if !isSilent { sayFarewell() }
+                for discriminator in members.keys { forget(discriminator) }
                 answer()
                 return false
             }
@@ -285,7 +286,6 @@ final class BFDThread {
                 if let packet = table.packet(discriminator, at: .now) { member.send(packet) }
             }
         }
-        for discriminator in members.keys { forget(discriminator) }
     }
 
     private func snapshot() -> BFDSnapshot {

@@ -91,9 +91,11 @@ extension Agent {
         }
     }
 
-    /// Tells all peers that the end of our BFD is no failure.
-    func stopBFD() async {
-        await bfd?.stop()
+    /// Ends our BFD, and tells all peers that this is no failure; or says nothing where graceful restart is to keep our
+    /// routes. Peers that know of the restart first do not mind the silence, but FRR and BIRD take AdminDown for a
+    /// failure, and then it depends on what they hear first whether they keep anything.
+    func stopBFD(isSilent: Bool = false) async {
+        await bfd?.stop(isSilent: isSilent)
         bfd = nil
         pathSessions = [:]
     }

@@ -145,11 +145,11 @@ package actor Agent: Loop {
         let notification: NotificationMessage? =
             configuration.bgp.gracefulRestart.enabled && configuration.fib.enabled
             ? nil : .cease(.administrativeShutdown)
-        // While the sessions are there: BFD's end is then no failure of theirs.
-        await stopBFD()
+        if notification != nil { await stopBFD() }
         // The kernel first: what the peers' farewell does to the tables must not reach it any more.
         await kernel?.stop()
         for peer in peers { await peer.loop.stop(notification) }
+        await stopBFD(isSilent: true)
         await speaker?.stop()
         await sweeper?.stop()
         await leaks?.stop()
