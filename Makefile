@@ -112,7 +112,7 @@ bench: root build ## BGP speed, memory and failover against BIRD: S1, S2s, S3s, 
 bench-cni: root build ## ADD, CHECK and DEL against ptp with host-local
 	@scripts/install-deps bench
 	@Benchmarks/cnibench.py --variant ptp=Benchmarks/conf/ptp.conflist --variant martlet=Benchmarks/conf/martlet.conflist --variant deferred=Benchmarks/conf/martlet-deferred.conflist \
-		--cni-path $(CURDIR)/build/bin:/usr/lib/cni:/opt/cni/bin -n 50 --parallel 1,10
+		--cni-path $(CURDIR)/build/bin:/usr/lib/cni:/opt/cni/bin -n 50 --parallel 1,50 --prefill 10,950
 
 fuzz: toolchain ## each fuzz target for SECONDS=60, or all of them for RUNS=10000000 executions
 	@scripts/install-deps build fuzz
