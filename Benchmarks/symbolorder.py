@@ -18,7 +18,8 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SCENARIOS = "S1,S2s,S3s,S7a"
+# Under callgrind S6 and S7a do not get their routes in time: what only they call stays from earlier lists.
+SCENARIOS = "S1,S2s,S3s"
 # Objects that were not compiled with a section for each function move as a whole: they come behind the others.
 SMALL = 8192
 # glibc has some functions in a variant for each kind of processor, and valgrind's is not that of the nodes.
@@ -97,9 +98,11 @@ def main():
             order[variant] = None
     small = [name for name in order if 0 < sizes.get(name, 0) <= SMALL]
     large = [name for name in order if sizes.get(name, 0) > SMALL]
+    earlier = open(out).read().split() if os.path.exists(out) else []
+    kept = [name for name in earlier if name not in order and 0 < sizes.get(name, 0) <= SMALL]
     with open(out, "w") as file:
-        file.write("".join(f"{name}\n" for name in small + large))
-    print(f"{out}: {len(small)} functions, then {len(large)} in sections that hold others too")
+        file.write("".join(f"{name}\n" for name in small + large + kept))
+    print(f"{out}: {len(small)} functions, then {len(large)} in sections that hold others too, and {len(kept)} of before")
 
 
 main()
