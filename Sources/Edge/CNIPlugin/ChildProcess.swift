@@ -15,12 +15,16 @@ package struct FinishedProcess: Sendable {
     }
 }
 
+/// A child that does not read its input must give EPIPE, and not end us.
+private let brokenPipesAreErrors: Void = { _ = signal(SIGPIPE, SIG_IGN) }()
+
 /// Runs a program, feeds it `input`, and collects its standard output; its errors go where ours go, or with
 /// `joinsErrors` into the output. One that is silent for `patience` milliseconds is killed; negative: never.
 package func runProcess(
     _ path: String, arguments: [String] = [], environment: Variables, input: [UInt8], joinsErrors: Bool = false,
     patience: CInt = -1
 ) throws(SystemError) -> FinishedProcess {
+    _ = brokenPipesAreErrors
     let (stdinRead, stdinWrite) = try makePipe()
     let (stdoutRead, stdoutWrite): (CInt, CInt)
     do { (stdoutRead, stdoutWrite) = try makePipe() } catch {

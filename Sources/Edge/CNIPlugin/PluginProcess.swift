@@ -11,7 +11,7 @@ package enum PluginProcess {
     /// An ADD whose result nobody takes is undone: who called us was killed, and its DEL may have come and gone
     /// before we allocated anything.
     package static func main(_ plugin: some Plugin) -> Never {
-        // A delegate that does not read its input must give EPIPE and not end us before the rollback.
+        // A caller that does not take the result must give EPIPE and not end us before the rollback.
         signal(SIGPIPE, SIG_IGN)
         // The other variables are for delegates: reading them all would be a seventh of an ADD.
         var environment = environment(ofCNI: true)
