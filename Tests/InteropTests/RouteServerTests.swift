@@ -86,7 +86,9 @@ extension Interop {
                     for member in [Self.frr, Self.bird, Self.node] where member != source {
                         for prefix in prefixes {
                             let hops = [SharedLink.ipv4(source), SharedLink.ipv6(source)]
-                            try eventually("\(link.members[member].role) sends \(prefix) to its source", last: log) {
+                            let what = "\(link.members[member].role) sends \(prefix) to its source"
+                            let why = { ((try? node.ctl("explain", prefix).output) ?? "") + log() }
+                            try eventually(what, last: why) {
                                 try Self.gateway(prefix, link.members[member]).map(hops.contains) == true
                             }
                         }
