@@ -56,10 +56,10 @@ extension Interop {
             return agent
         }
 
-        /// Gateway of a prefix in a member's kernel.
+        /// Gateway of a prefix in a member's kernel; an IPv6 route by a nexthop group has a list, even of one.
         private static func gateway(_ prefix: String, _ member: Namespace) throws -> String? {
             let routes = try member.ip(prefix.contains(":") ? "-6" : "-4", "route", "show", prefix).array
-            return routes.first?["gateway"].string
+            return routes.first.flatMap { $0["gateway"].string ?? $0["nexthops"].array.first?["gateway"].string }
         }
 
         @Test func `is in nobody's path, and nobody's packets come by it`() throws {
