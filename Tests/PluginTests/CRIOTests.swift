@@ -19,11 +19,9 @@ struct CRIOTests {
             "cgroupPath":"/kubepods.slice/kubepods-pod1.slice","ips":["10.244.1.44"],\
             "portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp","hostIP":""}]}
             """
+        let capabilities = #"{"portMappings":true,"bandwidth":true,"ips":true}"#
         return node.config(
-            version,
-            more:
-                #","capabilities":{"portMappings":true,"bandwidth":true,"ips":true},"runtimeConfig":\#(runtime)\#(more)"#
-        )
+            version, more: #","capabilities":\#(capabilities),"runtimeConfig":\#(runtime)\#(more)"#)
     }
 
     @Test(arguments: ["0.4.0", "1.0.0", "1.1.0"])

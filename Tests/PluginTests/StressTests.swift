@@ -133,7 +133,7 @@ struct StressTests {
             """
         try shell(
             node, script, config: node.config("1.1.0", more: #","delete":"deferred""#),
-            ["POD": PluginNode.path(pod), "COUNT": "\(300 * Self.factor)"])
+            ["POD": PluginNode.path(pod), "COUNT": "\(75 * Self.factor)"])
     }
 
     @Test func `a hundred and ten ADDs at once get as many different addresses`() throws {
