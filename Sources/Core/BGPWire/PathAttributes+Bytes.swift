@@ -276,7 +276,8 @@ extension [UInt8] {
         while !rest.isEmpty {
             let part = rest.prefix(255)
             rest = rest.dropFirst(part.count)
-            append(contentsOf: [SegmentKind.sequence, UInt8(truncatingIfNeeded: part.count + joined)])
+            append(SegmentKind.sequence)
+            append(UInt8(truncatingIfNeeded: part.count + joined))
             for number in part { append(integer: number.rawValue) }
         }
         append(span, tail)
