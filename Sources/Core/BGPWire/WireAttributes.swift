@@ -1,7 +1,7 @@
 import NetTypes
 
 /// A path's attributes as they are sent to a peer for one family.
-struct WireAttributes {
+struct WireAttributes: Equatable {
     /// All attributes except MP_REACH_NLRI.
     let bytes: [UInt8]
     /// The value of MP_REACH_NLRI up to its prefixes; empty when they go into the NLRI field.
