@@ -41,7 +41,7 @@ private struct Judge: Plugin {
         let identity = plan.identity
         mustHold(identity.hostName.utf8.count == 14, "a host end's name of another length")
         mustHold(identity.alias.utf8.count <= 255, "an alias that the kernel refuses")
-        mustHold(identity.owns(alias: identity.alias) || identity.alias.utf8.count == 255, "an alias of somebody else")
+        mustHold(identity.owns(alias: identity.alias) || identity.alias.utf8.count > 251, "an alias of somebody else")
         _ = (plan.hostSteps, plan.podSteps, plan.hostSettings)
         for limit in [plan.bandwidth.ingress, plan.bandwidth.egress].compactMap({ $0 }) {
             let fitting = limit.fitting(mtu: plan.mtu)

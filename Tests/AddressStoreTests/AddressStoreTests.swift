@@ -248,6 +248,12 @@ struct AddressRecordTests {
         #expect(record.text == "c1\neth0\n")
     }
 
+    @Test func `carriage returns belong to the end of a line, however many`() throws {
+        let record = try #require(AddressRecord(text: "c1\r\neth0\r\r\r\n10.0.0.2\r\npod=a/b\r\r\n\r"))
+        #expect(record.name == "c1@eth0" && record.pod == "a/b")
+        #expect(AddressRecord(text: record.text) == record)
+    }
+
     @Test(arguments: ["", "\n", "c1", "c1\n", "\neth0\n", "c1\neth0\nnonsense\n"])
     func `half a record is none`(text: String) { #expect(AddressRecord(text: text) == nil) }
 }

@@ -151,6 +151,15 @@ struct PodIdentityTests {
         #expect(PodIdentity(alias: long.alias)?.containerID == container)
     }
 
+    @Test(arguments: 0..<6)
+    func `an alias is never cut within a character`(shift: Int) {
+        let pod = String(repeating: "a", count: shift) + String(repeating: "\u{e9}\u{20ac}", count: 60)
+        let long = PodIdentity(containerID: "c1", ifname: "eth0", network: "n", namespace: "s", pod: pod)
+        #expect((252...255).contains(long.alias.utf8.count))
+        #expect(!long.alias.unicodeScalars.contains("\u{fffd}"))
+        #expect(long.owns(alias: long.alias))
+    }
+
     @Test(arguments: ["", "martlet", "martlet c1 eth0", "uplink to tor-1", "martlet c1 eth0 n a b c"])
     func `a foreign alias is not ours`(text: String) { #expect(PodIdentity(alias: text) == nil) }
 

@@ -86,7 +86,8 @@ private struct Lines {
         while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
         position = end + 1
         let isLast = end == bytes.count
-        if end > start, bytes[end - 1] == UInt8(ascii: "\r") { end -= 1 }
+        // However many: a text that is written again must not read differently.
+        while end > start, bytes[end - 1] == UInt8(ascii: "\r") { end -= 1 }
         return isLast && end == start ? nil : start..<end
     }
 

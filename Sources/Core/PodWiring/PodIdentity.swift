@@ -52,9 +52,19 @@ extension PodIdentity {
     /// `martlet CONTAINER IFNAME NETWORK [NAMESPACE/POD]`; none of the fields can hold a space. What identifies the
     /// attachment comes first, because an overlong alias is cut.
     package var alias: String {
-        var text = "martlet \(containerID) \(ifname) \(network)"
-        if let pod { text += " \(namespace ?? "")/\(pod)" }
-        return String(decoding: text.utf8.prefix(Self.maximumAlias), as: UTF8.self)
+        let text = label
+        guard text.utf8.count > Self.maximumAlias else { return text }
+        var octets = Array(text.utf8.prefix(Self.maximumAlias))
+        // Half a character would read as another one, which is longer.
+        while let last = octets.last, last & 0xc0 == 0x80 { octets.removeLast() }
+        if let last = octets.last, last >= 0xc0 { octets.removeLast() }
+        return String(decoding: octets, as: UTF8.self)
+    }
+
+    /// The alias as it would be if the kernel took any.
+    private var label: String {
+        let text = "martlet \(containerID) \(ifname) \(network)"
+        return pod.map { "\(text) \(namespace ?? "")/\($0)" } ?? text
     }
 
     /// Reads an alias; nil when the link is not ours.
@@ -76,7 +86,7 @@ extension PodIdentity {
     package func owns(alias: String?) -> Bool {
         guard let alias, !alias.isEmpty else { return true }
         // The common case without taking it apart; a text that was cut may be another's.
-        if alias.utf8.count < Self.maximumAlias, alias == self.alias { return true }
+        if alias == label, alias.utf8.count <= Self.maximumAlias { return true }
         guard let other = PodIdentity(alias: alias) else { return false }
         return other.containerID == containerID && other.ifname == ifname
     }
