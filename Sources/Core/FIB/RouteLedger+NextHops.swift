@@ -72,6 +72,7 @@ extension RouteLedger {
     /// Changes of nexthop objects that are due, in the kernel's order. They come before `nextOperations`, and each must
     /// be answered by `finish` before anything else is asked for.
     package mutating func nextHopOperations(at now: Instant) -> [NextHopOperation] {
+        followOwnRoutes()
         guard objects.style != .inline || objects.mayHaveGarbage else { return [] }
         objects.planned = [:]
         var plan = NextHopPlan()
