@@ -49,6 +49,7 @@ extension RouteLedger {
             let hops = sets.hops(set), !sets.isRefused(set), group(for: set, hops, entry) == 0
         else { return false }
         objects.needed.insert(set)
+        offerSuccession(set, entry)
         return true
     }
 
@@ -80,6 +81,7 @@ extension RouteLedger {
             objects.needed.insert(set)
             objects.dirty.formUnion(sets.groups(set))
         }
+        succeedGroups()
         planEdits(&plan)
         planGroups(&plan)
         if plan.operations.isEmpty, isConverged, objects.mayHaveGarbage, queue.isEmpty { planSweep(&plan) }

@@ -20,8 +20,8 @@ package struct ImportPolicy: Sendable, Hashable {
     package var ipv4Lengths: ClosedRange<UInt8> = 8...28
     package var ipv6Lengths: ClosedRange<UInt8> = 32...122
     package var allowDefault = false
-    /// A next hop outside `linkSubnets`, `routedPrefixes` and `resolvedNextHops` makes a path unusable; off when nothing is installed
-    /// (route server).
+    /// A next hop outside `linkSubnets`, `routedPrefixes` and `resolvedNextHops` makes a path unusable; off when
+    /// nothing is installed (route server).
     package var requiresConnectedNextHop = true
 
     package init(localAS: ASNumber, routerID: RouterID) {

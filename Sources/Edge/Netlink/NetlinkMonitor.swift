@@ -2,7 +2,8 @@ import CNetlink
 import FIB
 import NetTypes
 
-/// A socket that hears of every change of links, addresses, neighbours, routes and nexthop objects, in the kernel's order.
+/// A socket that hears of every change of links, addresses, neighbours, routes and nexthop objects, in the kernel's
+/// order.
 package final class NetlinkMonitor {
     private let socket: NetlinkSocket
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)

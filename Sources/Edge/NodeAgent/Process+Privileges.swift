@@ -6,8 +6,8 @@ extension Process {
     /// Enough for the thread of BFD, and what our unit allows (`LimitRTPRIO=`).
     private static let realTimePriority: CInt = 20
 
-    /// Gives up what the agent does not need, before the first thread starts: whoever finds a hole in it then has routes
-    /// and ports, and not the machine. Raw sockets are kept where the configuration has unnumbered peers.
+    /// Gives up what the agent does not need, before the first thread starts: whoever finds a hole in it then has
+    /// routes and ports, and not the machine. Raw sockets are kept where the configuration has unnumbered peers.
     ///
     /// Without CAP_SYS_NICE real-time priority takes a resource limit, which is raised before. Without CAP_DAC_OVERRIDE
     /// an agent of root opens files of others as others may.
