@@ -103,7 +103,7 @@ test-long: root toolchain ## what takes its time: drills in full length, a minut
 	@scripts/install-deps build test fuzz
 	@$(MAKE) --no-print-directory build
 	@$(SWIFT) build --build-tests
-	@MARTLET_TEST_LONG=1 $(TESTS) --filter 'AbuseTests|NetworkTests|SimulationTests|StressTests|DrillTests'
+	@MARTLET_TEST_LONG=1 $(TESTS) --filter 'AbuseTests|NetworkTests|SimulationTests|StressTests|DrillTests|BFDLoadTests'
 	@SWIFT="$(SWIFT)" RUNS=$(or $(RUNS),10000000) scripts/fuzz
 	@SWIFT="$(SWIFT)" LEAKS=1 RUNS=100000 scripts/fuzz
 

@@ -38,6 +38,8 @@ struct NextHopSets: Sendable {
     private var slots: [Handle: Slot] = [:]
     private var last: Handle = 0
     private var refused: Set<Handle> = []
+    /// Who is named in any of them.
+    var gateways = GatewayCount()
 
     /// Counts a user in; every `retain` needs a `release`.
     mutating func retain(_ route: DesiredRoute, topology: Topology) -> Handle {
@@ -51,6 +53,7 @@ struct NextHopSets: Sendable {
         repeat { last &+= 1 } while slots[last] != nil
         handles[key] = last
         slots[last] = Slot(key: key, resolution: key.resolve(topology), users: 1)
+        gateways.add(key.nextHops)
         return last
     }
 
@@ -63,6 +66,7 @@ struct NextHopSets: Sendable {
         }
         slots[handle] = nil
         handles[slot.key] = nil
+        gateways.remove(slot.key.nextHops)
         refused.remove(handle)
         return slot.groups
     }
@@ -95,6 +99,11 @@ struct NextHopSets: Sendable {
             }
         }
         return changed
+    }
+
+    /// The next hops of each set that has any.
+    var resolved: some Sequence<[RouteNextHop]> {
+        slots.values.lazy.compactMap { if case .resolved(let hops) = $0.resolution { hops } else { nil } }
     }
 
     /// Whether any set leaves through the interface.

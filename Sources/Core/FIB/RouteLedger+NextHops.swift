@@ -49,6 +49,7 @@ extension RouteLedger {
             let hops = sets.hops(set), !sets.isRefused(set), group(for: set, hops, entry) == 0
         else { return false }
         objects.needed.insert(set)
+        offerSuccession(set, entry)
         return true
     }
 
@@ -72,6 +73,7 @@ extension RouteLedger {
     /// Changes of nexthop objects that are due, in the kernel's order. They come before `nextOperations`, and each must
     /// be answered by `finish` before anything else is asked for.
     package mutating func nextHopOperations(at now: Instant) -> [NextHopOperation] {
+        followOwnRoutes()
         guard objects.style != .inline || objects.mayHaveGarbage else { return [] }
         objects.planned = [:]
         var plan = NextHopPlan()
@@ -79,6 +81,7 @@ extension RouteLedger {
             objects.needed.insert(set)
             objects.dirty.formUnion(sets.groups(set))
         }
+        succeedGroups()
         planEdits(&plan)
         planGroups(&plan)
         if plan.operations.isEmpty, isConverged, objects.mayHaveGarbage, queue.isEmpty { planSweep(&plan) }

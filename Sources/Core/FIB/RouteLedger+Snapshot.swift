@@ -25,6 +25,11 @@ extension RouteLedger {
         return snapshot
     }
 
+    /// The wish for a prefix; nil: there is none.
+    func desired(_ prefix: Prefix) -> DesiredRoute? {
+        entries[prefix].flatMap { entry in entry.hops.map { sets.route(prefix, $0) } }
+    }
+
     /// Routes desired and routes installed, without the price of a snapshot.
     package var totals: (desired: Int, installed: Int) {
         entries.reduce(into: (desired: 0, installed: misplaced.values.joined().count)) { totals, item in

@@ -27,6 +27,7 @@ package struct RouteLedger: Sendable {
     /// Prefixes whose route somebody else took away, to be told when they are back.
     var healing: Set<Prefix> = []
     var reading: Reading?
+    var ownRoutes = OwnRouteWatch()
 
     struct Entry: Sendable {
         /// The desired next hops; nil when none are.
@@ -98,6 +99,7 @@ package struct RouteLedger: Sendable {
         entry.hops = change.route.map { sets.retain($0, topology: topology) }
         if let old { release(old) }
         guard entry.hops != old else { return }
+        ownRoutes.changed(prefix)
         entry.wasDesired = entry.wasDesired || entry.hops != nil
         entry.isReported = false
         if let place { entries.values[place] = entry } else { entries[prefix] = entry }
@@ -143,7 +145,15 @@ package struct RouteLedger: Sendable {
 
     /// The interfaces changed: routes whose next hops are reached differently are looked at again.
     package mutating func update(_ topology: Topology) {
+        let known = self.topology.ownRoutes
         self.topology = topology
+        self.topology.ownRoutes = known
+        ownRoutes.isDirty = true
+        resolveAgain()
+    }
+
+    /// Looks at all sets of next hops again, and at the routes of those that came out differently.
+    mutating func resolveAgain() {
         let changed = sets.update(topology)
         guard !changed.isEmpty else { return }
         for handle in changed { objects.dirty.formUnion(sets.groups(handle)) }
