@@ -197,6 +197,18 @@ extension Interop {
             }
         }
 
+        @Test func `an agent of root has its real-time priority for BFD all the same`() throws {
+            try Rack.use(nodes: 1) { rack in
+                let node = try rack.startMartlet(0) { $0.peers[0].options = ["bfd: {interval: 50ms}"] }
+                try eventually("the thread is there") {
+                    try node.json("bfd")["sessions"].array.count == 1
+                }
+                #expect(!node.lines.contains { $0.contains("no real-time priority") }, "\(node.logTail)")
+                let powers = try Self.status(node.pid, "CapEff")
+                #expect(["0000000000001400", "0000000000801400"].contains(powers), "\(powers)")
+            }
+        }
+
         @Test(arguments: [
             ("-all,+net_bind_service", "CAP_NET_ADMIN"), ("-all,+net_admin", "CAP_NET_BIND_SERVICE"),
         ]) func `a missing capability is named`(powers: String, missing: String) throws {

@@ -9,12 +9,14 @@ struct Capabilities: Sendable, Equatable {
         case netBindService = 10
         case netAdmin = 12
         case netRaw = 13
+        case sysNice = 23
 
         var text: String {
             switch self {
             case .netBindService: "CAP_NET_BIND_SERVICE"
             case .netAdmin: "CAP_NET_ADMIN"
             case .netRaw: "CAP_NET_RAW"
+            case .sysNice: "CAP_SYS_NICE"
             }
         }
     }
