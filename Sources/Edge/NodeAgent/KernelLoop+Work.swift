@@ -88,11 +88,26 @@ extension KernelLoop {
             } catch {
                 overrun(error)
                 // The source calls again while there is something to read, or to complain about.
-                guard error.isOverrun else { return true }
+                guard error.isOverrun else {
+                    ledger.drained()
+                    return true
+                }
             }
         }
         followsEchoes = false
+        ledger.drained()
+        if ledger.hearsEchoes, hearsEchoesUntil < Self.now() { ledger.hearsEchoes = !monitor.dropEchoes() }
         return true
+    }
+
+    /// Somebody else changes routes of ours: for a while every step counts, our own as well. With 100,000 routes on
+    /// their way, what we did would otherwise be most of what the kernel has to tell us.
+    private func hearEchoes(at now: Instant) {
+        followsEchoes = true
+        hearsEchoesUntil = now + .seconds(10)
+        guard !ledger.hearsEchoes else { return }
+        monitor?.hearEchoes()
+        ledger.hearsEchoes = true
     }
 
     private func overrun(_ error: NetlinkError) {
@@ -122,11 +137,11 @@ extension KernelLoop {
         case .route(let observation, let cause):
             if links.observe(complete(observation), owner: configuration.protocolID) { linksChanged = true }
             guard configuration.enabled, ledger.concerns(observation.route) else { return }
-            if cause != .ourselves { followsEchoes = true }
-            ledger.observe(observation, cause: cause, at: now)
+            if cause != .ourselves { hearEchoes(at: now) }
+            if ledger.observe(observation, cause: cause, at: now) { needsReading = true }
         case .nextHop(let observation, let cause):
             guard configuration.enabled else { return }
-            if cause != .ourselves { followsEchoes = true }
+            if cause != .ourselves { hearEchoes(at: now) }
             ledger.observe(observation, cause: cause)
         }
     }

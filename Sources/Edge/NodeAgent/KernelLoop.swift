@@ -48,6 +48,8 @@ package actor KernelLoop: Loop {
     /// Whether our own operations' notifications are followed too: after a reading, or once somebody else changed
     /// routes, they are part of a sequence of which every step counts.
     var followsEchoes = false
+    /// Until when our own changes of routes are told to us too, because somebody else changed routes of ours.
+    var hearsEchoesUntil = Instant(nanoseconds: 0)
     var linksChanged = false
     /// Next hops that do not forward, though their interfaces are up.
     private var unreachable: Set<DeadGateway> = []
@@ -61,7 +63,8 @@ package actor KernelLoop: Loop {
         self.onEvent = onEvent
         ledger = RouteLedger(
             RouteSettings(
-                table: configuration.table, metric: configuration.metric, owner: configuration.protocolID))
+                table: configuration.table, metric: configuration.metric, owner: configuration.protocolID),
+            seed: .random(in: .min ... .max))
     }
 
     isolated deinit {
@@ -233,7 +236,7 @@ package actor KernelLoop: Loop {
         let deadline = Self.now() + .milliseconds(5)
         let isDone = work(until: deadline)
         guard source != nil else { return }
-        guard isDone else { return queueTurn() }
+        guard isDone, !ledger.hasLeftovers else { return queueTurn() }
         tellTally()
         arm()
         resumeWaiters()
