@@ -56,10 +56,10 @@ extension Interop {
             return agent
         }
 
-        /// Gateway of a prefix in a member's kernel.
+        /// Gateway of a prefix in a member's kernel; an IPv6 route by a nexthop group has a list, even of one.
         private static func gateway(_ prefix: String, _ member: Namespace) throws -> String? {
             let routes = try member.ip(prefix.contains(":") ? "-6" : "-4", "route", "show", prefix).array
-            return routes.first?["gateway"].string
+            return routes.first.flatMap { $0["gateway"].string ?? $0["nexthops"].array.first?["gateway"].string }
         }
 
         @Test func `is in nobody's path, and nobody's packets come by it`() throws {
@@ -86,7 +86,9 @@ extension Interop {
                     for member in [Self.frr, Self.bird, Self.node] where member != source {
                         for prefix in prefixes {
                             let hops = [SharedLink.ipv4(source), SharedLink.ipv6(source)]
-                            try eventually("\(link.members[member].role) sends \(prefix) to its source", last: log) {
+                            let what = "\(link.members[member].role) sends \(prefix) to its source"
+                            let why = { ((try? node.ctl("explain", prefix).output) ?? "") + log() }
+                            try eventually(what, last: why) {
                                 try Self.gateway(prefix, link.members[member]).map(hops.contains) == true
                             }
                         }

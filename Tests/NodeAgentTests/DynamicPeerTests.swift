@@ -124,12 +124,15 @@ struct DynamicPeerTests {
     @Test func `strangers do not fill the log`() async throws {
         try await AgentHarness.run { harness in
             let agent = try await harness.start(try harness.configuration(1))
+            let start = ContinuousClock.now
             for _ in 0..<100 {
                 nonisolated(unsafe) let stranger = try harness.connect(from: 9, to: 1)
                 #expect(try await onThread { try stranger.rest().isEmpty })
             }
             #expect(await names(agent) == [])
-            #expect(harness.log.all.count { $0.contains("refused") } == 1)
+            // A line a minute, and the machine may have other things to do meanwhile.
+            let minutes = Int((ContinuousClock.now - start) / .seconds(60))
+            #expect((1...minutes + 1).contains(harness.log.all.count { $0.contains("refused") }))
         }
     }
 }

@@ -77,11 +77,12 @@ extension Interop {
                     resident.append(usage.resident)
                     Drill.tell("R17", "cycle \(cycle): \(usage)")
                 }
-                // What is in use for a moment when it is looked at is no growth, nor is a page or two.
+                // What is in use for a moment when it is looked at is no growth. What was kept of each route that came
+                // and went would be more than a mebibyte: 32 octets in four cycles.
                 let last = resident.suffix(judged).min() ?? 0
                 let first = resident.dropLast(judged).suffix(judged).min() ?? 0
                 let growth = (last - first) / first / Double(judged)
-                #expect(growth < 0.01 || last - first < 0.5, "\(resident)")
+                #expect(growth < 0.01 || last - first < 1, "\(resident)")
                 #expect(try rack.nodes[0].prefixes(protocolID: 179) == Set(Rack.podCIDRs(0)))
             }
         }
