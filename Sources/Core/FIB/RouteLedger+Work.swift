@@ -1,8 +1,8 @@
 import NetTypes
 
 extension RouteLedger {
-    /// What the kernel shall have for a prefix: nil for nothing, with the reason if that is not what was wished. `group`
-    /// is the one to use if the caller knows.
+    /// What the kernel shall have for a prefix: nil for nothing, with the reason if that is not what was wished.
+    /// `group`: the one to use, if the caller knows.
     func target(
         _ prefix: Prefix, _ entry: RouteEntry, group known: UInt32? = nil
     ) -> (route: KernelRoute?, reason: String?) {
