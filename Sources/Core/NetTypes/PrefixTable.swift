@@ -4,8 +4,8 @@
 /// Identifiers of removed prefixes are given out again, so whoever keeps one must be counted (`FamilyRIB` and
 /// `RouteLedger` do).
 ///
-/// For a user in another module the compiler makes nothing special of generic code that is `package` and not `public`: it
-/// is made for both families here. A third of the time of a removal from the RIB went into the general code.
+/// For a user in another module the compiler makes nothing special of generic code that is `package` and not `public`,
+/// so it is made for both families here: a third of the time of a removal from the RIB went into the general code.
 package struct PrefixTable<Key: PrefixKey>: Sendable {
     /// By identifier; of removed ones, what they were last.
     package private(set) var keys: [Key] = []
