@@ -275,11 +275,10 @@ package struct Speaker: ~Copyable {
     /// Applies UPDATEs of an established session, in their order.
     package mutating func receive(_ updates: [Update], from id: PeerID, at now: Instant) {
         guard peers[id]?.session != nil else { return }
-        // In place: to copy each update, and each announcement in it, cost as much as to look up its prefixes.
-        let span = updates.span
-        for index in span.indices {
-            if let family = span[index].endOfRIB { endOfRIB(family, from: id, at: now) }
-            rib.apply(span[index], from: id, at: seconds(now))
+        let seconds = seconds(now)
+        for index in updates.indices {
+            if let family = updates[index].endOfRIB { endOfRIB(family, from: id, at: now) }
+            rib.apply(updates, index, from: id, at: seconds)
         }
     }
 

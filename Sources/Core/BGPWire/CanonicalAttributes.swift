@@ -4,11 +4,12 @@ import NetTypes
 enum CanonicalAttributes {
     /// `slots` were checked; each code stands once in them.
     static func bytes(_ slots: [AttributeSlot], _ bytes: RawSpan, in context: DecodeContext) -> [UInt8] {
-        var slots = slots
-        sort(&slots)
+        let slots = sorted(slots)
         let merged = context.fourOctetAS ? nil : TwoOctetMerge(slots, bytes)
         var result: [UInt8] = []
-        result.reserveCapacity(slots.reduce(0) { $0 + $1.value.remaining + 4 } * (context.fourOctetAS ? 1 : 2))
+        var size = 0
+        for slot in slots { size += slot.value.remaining + 4 }
+        result.reserveCapacity(size * (context.fourOctetAS ? 1 : 2))
         for slot in slots {
             let flags = Self.flags(slot)
             if let merged {
@@ -33,17 +34,14 @@ enum CanonicalAttributes {
         return result
     }
 
-    /// Nearly always sorted already: insertion moves nothing then.
-    private static func sort(_ slots: inout [AttributeSlot]) {
+    /// Nearly always they are sorted already, and then there is nothing to copy.
+    private static func sorted(_ slots: [AttributeSlot]) -> [AttributeSlot] {
         var index = 1
         while index < slots.count {
-            var place = index
-            while place > 0, slots[place - 1].code > slots[place].code {
-                slots.swapAt(place - 1, place)
-                place -= 1
-            }
+            if slots[index - 1].code > slots[index].code { return slots.sorted { $0.code < $1.code } }
             index += 1
         }
+        return slots
     }
 
     /// Bits without a meaning are cleared. The partial bit stays, and is set on what we do not know (RFC 4271 section

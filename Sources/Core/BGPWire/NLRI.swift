@@ -85,12 +85,14 @@ extension [UInt8] {
 
     /// The head of an attribute: the extended length bit is set exactly when the length needs it.
     mutating func append(attribute code: UInt8, flags: UInt8, count: Int) {
+        // Octet by octet: an array of three is a block of the heap, and this is done for every attribute of every path.
         let flags = flags & ~AttributeFlags.extendedLength
+        append(count > 255 ? flags | AttributeFlags.extendedLength : flags)
+        append(code)
         if count > 255 {
-            append(contentsOf: [flags | AttributeFlags.extendedLength, code])
             append(integer: UInt16(truncatingIfNeeded: count))
         } else {
-            append(contentsOf: [flags, code, UInt8(truncatingIfNeeded: count)])
+            append(UInt8(truncatingIfNeeded: count))
         }
     }
 }

@@ -93,35 +93,25 @@ extension PathAttributes.Summary {
 
 extension PathAttributes {
     /// How often an AS stands in AS_PATH, sets included.
-    package func containsAS(_ as: ASNumber) -> Int {
+    package func containsAS(_ as: ASNumber) -> Int { findInPath(`as`).count }
+
+    /// How often an AS stands in AS_PATH, sets included, and whether there is an AS_SET or AS_CONFED_SET (RFC 9774).
+    package func findInPath(_ as: ASNumber) -> (count: Int, hasSet: Bool) {
         let bytes = self.bytes.span.bytes
         var walk = AttributeWalk(bytes)
         while let entry = walk.next(bytes) {
             guard entry.code >= AttributeCode.asPath else { continue }
-            guard entry.code == AttributeCode.asPath else { return 0 }
-            var count = 0
+            guard entry.code == AttributeCode.asPath else { break }
+            var (count, hasSet) = (0, false)
             var segments = SegmentWalk(entry.value, width: 4)
-            while let (_, numbers) = try? segments.next(bytes) {
+            while let (kind, numbers) = try? segments.next(bytes) {
+                if kind == SegmentKind.set || kind == SegmentKind.confederationSet { hasSet = true }
                 var rest = numbers
                 while let number = try? rest.integer(UInt32.self, bytes) { count += number == `as`.rawValue ? 1 : 0 }
             }
-            return count
+            return (count, hasSet)
         }
-        return 0
-    }
-
-    /// Whether AS_PATH has an AS_SET or AS_CONFED_SET (RFC 9774).
-    package var containsASSet: Bool {
-        let bytes = self.bytes.span.bytes
-        var walk = AttributeWalk(bytes)
-        while let entry = walk.next(bytes), entry.code <= AttributeCode.asPath {
-            guard entry.code == AttributeCode.asPath else { continue }
-            var segments = SegmentWalk(entry.value, width: 4)
-            while let (kind, _) = try? segments.next(bytes) {
-                if kind == SegmentKind.set || kind == SegmentKind.confederationSet { return true }
-            }
-        }
-        return false
+        return (0, false)
     }
 
     /// The attributes as another peer gets them. Works on the bytes: nothing that stays is decoded.
@@ -276,7 +266,8 @@ extension [UInt8] {
         while !rest.isEmpty {
             let part = rest.prefix(255)
             rest = rest.dropFirst(part.count)
-            append(contentsOf: [SegmentKind.sequence, UInt8(truncatingIfNeeded: part.count + joined)])
+            append(SegmentKind.sequence)
+            append(UInt8(truncatingIfNeeded: part.count + joined))
             for number in part { append(integer: number.rawValue) }
         }
         append(span, tail)

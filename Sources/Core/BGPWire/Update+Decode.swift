@@ -64,17 +64,14 @@ private struct UpdateDecoder {
         let takesIPv4 = takesIPv4Fields(withdrawnCount + nlriCount)
         if takesIPv4 { withdraw(withdrawn, body, .ipv4, in: &update) }
         if let unreach, let family = unreach.family { withdraw(unreach.nlri, body, family, in: &update) }
-        let groups = [
-            Group(family: takesIPv4 ? .ipv4 : nil, nextHop: nextHop, nlri: nlri, count: nlriCount),
-            Group(
-                family: reach?.family, nextHop: reach?.nextHop, linkLocal: reach?.linkLocalNextHop,
-                nlri: reach?.nlri ?? nlri, count: reach?.count ?? 0),
-        ].filter { $0.family != nil && $0.count > 0 }
-        if !groups.isEmpty { checkMandatory() }
+        let field = group(takesIPv4 ? .ipv4 : nil, nextHop, nil, nlri, nlriCount)
+        let multiprotocol = reach.flatMap { group($0.family, $0.nextHop, $0.linkLocalNextHop, $0.nlri, $0.count) }
+        if field != nil || multiprotocol != nil { checkMandatory() }
         if try isWithdraw() {
-            for group in groups { withdraw(group.nlri, body, group.family ?? .ipv4, in: &update) }
-        } else if !groups.isEmpty {
-            announce(groups, body, in: &update)
+            if let field { withdraw(field.nlri, body, field.family, in: &update) }
+            if let multiprotocol { withdraw(multiprotocol.nlri, body, multiprotocol.family, in: &update) }
+        } else if field != nil || multiprotocol != nil {
+            announce(field, multiprotocol, body, in: &update)
         }
         update.endOfRIB = endOfRIB(attributes, withdrawn: withdrawnCount)
         update.faults = faults
@@ -206,12 +203,15 @@ private struct UpdateDecoder {
 
     /// An announcement needs these (RFC 4271 section 5, RFC 7606 section 3 d).
     private mutating func checkMandatory() {
-        var wanted = [AttributeCode.origin, AttributeCode.asPath]
-        if hasNLRI { wanted.append(AttributeCode.nextHop) }
-        if !context.isExternal { wanted.append(AttributeCode.localPref) }
-        for code in wanted where !seen.contains(code) {
-            fault(code, .treatAsWithdraw, "\(AttributeTable.name(code)) is missing", subcode: 3)
-        }
+        require(AttributeCode.origin)
+        require(AttributeCode.asPath)
+        if hasNLRI { require(AttributeCode.nextHop) }
+        if !context.isExternal { require(AttributeCode.localPref) }
+    }
+
+    private mutating func require(_ code: UInt8) {
+        guard !seen.contains(code) else { return }
+        fault(code, .treatAsWithdraw, "\(AttributeTable.name(code)) is missing", subcode: 3)
     }
 
     /// Whether the message's prefixes are all withdrawn. Without any there is nothing that could be withdrawn to be
@@ -233,32 +233,48 @@ private struct UpdateDecoder {
 
     /// Prefixes that share a next hop: those of the NLRI field, or of MP_REACH_NLRI.
     private struct Group {
-        var family: AddressFamily?
+        var family: AddressFamily
         var nextHop: IPAddress?
         var linkLocal: IPv6Address?
         var nlri: ByteCursor
         var count: Int
     }
 
-    private func announce(_ groups: [Group], _ bytes: RawSpan, in update: inout Update) {
+    /// nil without prefixes, or where the family was not negotiated.
+    private func group(
+        _ family: AddressFamily?, _ nextHop: IPAddress?, _ linkLocal: IPv6Address?, _ nlri: ByteCursor, _ count: Int
+    ) -> Group? {
+        guard let family, count > 0 else { return nil }
+        return Group(family: family, nextHop: nextHop, linkLocal: linkLocal, nlri: nlri, count: count)
+    }
+
+    private func announce(
+        _ field: Group?, _ multiprotocol: Group?, _ bytes: RawSpan, in update: inout Update
+    ) {
         let canonical = CanonicalAttributes.bytes(slots, bytes, in: context)
         let summary = PathAttributes.Summary(canonical)
-        for group in groups {
-            guard let family = group.family, let nextHop = group.nextHop else { continue }
-            var prefixes: [Prefix] = []
-            var pathIDs: [UInt32] = []
-            prefixes.reserveCapacity(group.count)
-            if context.pathIDs.contains(family) {
-                NLRI.append(group.nlri, bytes, family: family, to: &prefixes, pathIDs: &pathIDs)
-            } else {
-                NLRI.append(group.nlri, bytes, family: family, to: &prefixes)
-            }
-            let attributes = PathAttributes(
-                bytes: canonical, nextHop: nextHop, linkLocalNextHop: group.linkLocal, summary: summary)
-            var announcement = Announcement(attributes: attributes, prefixes: prefixes)
-            announcement.pathIDs = pathIDs
-            update.announced.append(announcement)
+        if let field { announce(field, canonical, summary, bytes, in: &update) }
+        if let multiprotocol { announce(multiprotocol, canonical, summary, bytes, in: &update) }
+    }
+
+    private func announce(
+        _ group: Group, _ canonical: [UInt8], _ summary: PathAttributes.Summary, _ bytes: RawSpan,
+        in update: inout Update
+    ) {
+        guard let nextHop = group.nextHop else { return }
+        var prefixes: [Prefix] = []
+        var pathIDs: [UInt32] = []
+        prefixes.reserveCapacity(group.count)
+        if context.pathIDs.contains(group.family) {
+            NLRI.append(group.nlri, bytes, family: group.family, to: &prefixes, pathIDs: &pathIDs)
+        } else {
+            NLRI.append(group.nlri, bytes, family: group.family, to: &prefixes)
         }
+        let attributes = PathAttributes(
+            bytes: canonical, nextHop: nextHop, linkLocalNextHop: group.linkLocal, summary: summary)
+        var announcement = Announcement(attributes: attributes, prefixes: prefixes)
+        announcement.pathIDs = pathIDs
+        update.announced.append(announcement)
     }
 
     /// Adds withdrawn prefixes; where a family has path identifiers, those of the other are 0.

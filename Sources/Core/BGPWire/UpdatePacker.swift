@@ -145,7 +145,7 @@ package struct UpdatePacker: Sendable {
 }
 
 /// A path's attributes as they are written for one family, and how much room they leave in a message.
-package struct PackedAttributes: Sendable {
+package struct PackedAttributes: Sendable, Equatable {
     let section: WireAttributes
     /// Octets of a message without prefixes and without the head of MP_REACH_NLRI.
     let fixed: Int
@@ -159,6 +159,11 @@ package struct PackedAttributes: Sendable {
         fixed = Framer.headerLength + 4 + section.bytes.count
         room = maximumLength - fixed - (section.reach.isEmpty ? 0 : section.reach.count + 4)
     }
+
+    /// All attributes except MP_REACH_NLRI.
+    package var bytes: [UInt8] { section.bytes }
+    /// The value of MP_REACH_NLRI up to its prefixes; empty when they go into the NLRI field.
+    package var reach: [UInt8] { section.reach }
 
     /// Whether a message with these attributes can announce the prefix.
     package func hasRoom(for prefix: Prefix) -> Bool { prefix.wireOctets + (hasPathIDs ? 4 : 0) <= room }

@@ -1,7 +1,7 @@
 import NetTypes
 
 /// A path's attributes as they are sent to a peer for one family.
-struct WireAttributes {
+struct WireAttributes: Equatable {
     /// All attributes except MP_REACH_NLRI.
     let bytes: [UInt8]
     /// The value of MP_REACH_NLRI up to its prefixes; empty when they go into the NLRI field.
@@ -26,8 +26,10 @@ struct WireAttributes {
 
     private static func reach(_ family: AddressFamily, _ address: IPv6Address, _ linkLocal: IPv6Address?) -> [UInt8] {
         var value: [UInt8] = []
+        value.reserveCapacity(37)
         value.append(integer: family.afi)
-        value.append(contentsOf: [1, linkLocal == nil ? 16 : 32])
+        value.append(1)
+        value.append(linkLocal == nil ? 16 : 32)
         value.append(integer: address.rawValue)
         if let linkLocal { value.append(integer: linkLocal.rawValue) }
         value.append(0)

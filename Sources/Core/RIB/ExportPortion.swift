@@ -156,14 +156,18 @@ struct ExportPortion: ~Copyable {
         guard hasFollowers else { return }
         let growth = (new == nil ? 0 : 1) - (old == nil ? 0 : 1)
         result.growth += growth
-        for (place, source) in [old?.source, new?.source].enumerated() {
-            guard let source, isMember(source), place == 0 || source != old?.source else { continue }
-            let own =
-                (new.map { $0.source != source } == true ? 1 : 0) - (old.map { $0.source != source } == true ? 1 : 0)
-            if own != growth { result.corrections[source, default: 0] += own - growth }
-        }
+        if let source = old?.source { correct(source, old, new, growth) }
+        if let source = new?.source, source != old?.source { correct(source, old, new, growth) }
         guard let path = old ?? new else { return }
         result.changes.append(.init(id: id, pathID: path.pathID, wasTold: old != nil, source: path.source))
+    }
+
+    /// A member is not told what came from it.
+    private mutating func correct(_ source: PeerID, _ old: ToldPath?, _ new: ToldPath?, _ growth: Int) {
+        guard isMember(source) else { return }
+        let own =
+            (new.map { $0.source != source } == true ? 1 : 0) - (old.map { $0.source != source } == true ? 1 : 0)
+        if own != growth { result.corrections[source, default: 0] += own - growth }
     }
 
     /// Whether a source of paths is a member too.
@@ -222,14 +226,16 @@ struct ExportPortion: ~Copyable {
     ) {
         withdrawals.sort(by: News.precedes)
         news.sort(by: News.precedes)
+        var prefixes: [Prefix] = []
+        var pathIDs: [UInt32] = []
         for isNews in [false, true] {
             let list = isNews ? news : withdrawals
             var start = 0
             while start < list.count {
                 let key = list[start].key
                 var end = start
-                var prefixes: [Prefix] = []
-                var pathIDs: [UInt32] = []
+                prefixes.removeAll(keepingCapacity: true)
+                pathIDs.removeAll(keepingCapacity: true)
                 while end < list.count, list[end].key == key {
                     prefixes.append(rib.prefixes.keys[Int(list[end].id)].prefix)
                     if selection != nil { pathIDs.append(list[end].pathID) }

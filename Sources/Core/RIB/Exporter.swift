@@ -16,10 +16,9 @@ struct Exporter: ~Copyable {
     let settings: ExportSettings
     let family: AddressFamily
     private(set) var outgoing: [PackedAttributes] = []
-    /// Each set of rewritten attributes once.
-    private var rewritten: AttributeStore
-    /// By handle of `rewritten`, the place in `outgoing`.
-    private var places: [Int] = []
+    /// Places by the hash of what stands there: paths that come to the same octets are told together.
+    private var places = SlotIndex()
+    private let seed: UInt64
     /// What was found before, by the low bits of the handle; what is not here any more is found again.
     private var known: [(key: Key, result: Int)?] = [nil]
     private var misses = 0
@@ -32,7 +31,7 @@ struct Exporter: ~Copyable {
     /// `seed` keys the hash table, see `RIBTables`.
     init(_ settings: ExportSettings, _ family: AddressFamily, seed: UInt64) {
         self.settings = settings
-        rewritten = AttributeStore(seed: seed)
+        self.seed = seed
         self.family = family
         packer = UpdatePacker(settings.encoding)
     }
@@ -71,11 +70,12 @@ struct Exporter: ~Copyable {
     private mutating func rewrite(_ key: Key, _ context: borrowing Context) -> Int {
         let told = context.exported(key.attributes, from: key.source, settings.policy, family, by: key.decision)
         guard let told else { return Self.refused }
-        let handle = Int(rewritten.intern(told))
-        if handle < places.count { return places[handle] }
-        let packed = packer.pack(told, family: family, pathIDs: settings.encoding.paths(family) != nil)
-        if let packed { outgoing.append(packed) }
-        places.append(packed == nil ? Self.refused : outgoing.count - 1)
-        return places[handle]
+        let hasPathIDs = settings.encoding.paths(family) != nil
+        guard let packed = packer.pack(told, family: family, pathIDs: hasPathIDs) else { return Self.refused }
+        let hash = packed.hash(seed: seed)
+        if let place = places.find(hash, { outgoing[Int($0)] == packed }) { return Int(place) }
+        places.insert(hash, UInt32(outgoing.count))
+        outgoing.append(packed)
+        return outgoing.count - 1
     }
 }

@@ -37,8 +37,9 @@ package struct ImportPolicy: Sendable, Hashable {
     /// The part of it that is about where a path comes from, which no rule of a policy can change.
     func originVerdict(on attributes: PathAttributes, from peer: RIBPeer) -> RejectReason {
         if peer.importMode == .none { return .importNone }
-        if attributes.containsAS(localAS) > Int(peer.allowOwnAS) { return .asLoop }
-        if attributes.containsASSet { return .asSet }
+        let path = attributes.findInPath(localAS)
+        if path.count > Int(peer.allowOwnAS) { return .asLoop }
+        if path.hasSet { return .asSet }
         if peer.isExternal {
             let verdict = peer.verdict(on: attributes)
             guard verdict == .none else { return verdict }
@@ -85,8 +86,15 @@ package struct ImportPolicy: Sendable, Hashable {
 
     /// RFC 6890 blocks that must never be routed, whatever a policy says; the default route is not one of them.
     static func isMartian(_ prefix: Prefix) -> Bool {
+        // Nearly all prefixes are none of them by their first octets.
+        let head = UInt16(truncatingIfNeeded: prefix.bits >> 112)
+        if prefix.family == .ipv4 ? Self.areFree(ipv4: head >> 8) : head != 0 && head < 0xfe80 { return false }
         if prefix.isDefault { return false }
         return (prefix.family == .ipv4 ? ipv4Martians : ipv6Martians).contains { $0.contains(prefix) }
+    }
+
+    private static func areFree(ipv4 octet: UInt16) -> Bool {
+        octet != 0 && octet != 127 && octet != 169 && octet < 224
     }
 
     private static let ipv4Martians = prefixes(["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"])

@@ -16,7 +16,7 @@ extension RIBPeer {
     /// Received attributes as they are stored: with the AS number that we have for the peer in front, and with
     /// ONLY_TO_CUSTOMER where its role wants it (RFC 9234 section 5, ingress 3).
     func received(_ attributes: PathAttributes) -> PathAttributes {
-        guard isExternal, role != nil || localAS != nil else { return attributes }
+        guard changesReceived else { return attributes }
         var rewrite = ExportRewrite()
         // Nothing else changes.
         rewrite.isExternal = false
@@ -25,6 +25,9 @@ extension RIBPeer {
         guard !rewrite.prepend.isEmpty || rewrite.onlyToCustomer != nil else { return attributes }
         return attributes.rewritten(rewrite)
     }
+
+    /// Whether `received` may return something else.
+    var changesReceived: Bool { isExternal && (role != nil || localAS != nil) }
 
     /// What an external session's own rules say of stored attributes.
     func verdict(on attributes: PathAttributes) -> RejectReason {

@@ -91,33 +91,52 @@ package struct RIBTables: ~Copyable {
     // MARK: Adj-RIB-In
 
     /// Applies a peer's UPDATE. `seconds` is the time since the speaker's start, for the age of paths.
-    package mutating func apply(_ update: borrowing Update, from id: PeerID, at seconds: UInt32) {
+    package mutating func apply(_ update: Update, from id: PeerID, at seconds: UInt32) {
+        apply([update], 0, from: id, at: seconds)
+    }
+
+    /// Applies one of several UPDATEs where it stands: to copy it, and each announcement in it, cost as much as to look
+    /// up its prefixes.
+    package mutating func apply(_ updates: [Update], _ index: Int, from id: PeerID, at seconds: UInt32) {
         guard let peer = context.peer(id), !leaving.contains(id) else { return }
-        if update.withdrawn.count > 1 {
-            ipv4.warm(update.withdrawn)
-            ipv6.warm(update.withdrawn)
+        withdraw(updates[index].withdrawn, updates[index].withdrawnIDs, from: id)
+        let announced = updates[index].announced
+        for place in announced.indices {
+            let prefixes = announced[place].prefixes
+            if peer.changesReceived {
+                let attributes = peer.received(announced[place].attributes)
+                apply(attributes, prefixes, announced[place].pathIDs, from: id, peer, at: seconds)
+            } else {
+                apply(announced[place].attributes, prefixes, announced[place].pathIDs, from: id, peer, at: seconds)
+            }
         }
-        for (index, prefix) in update.withdrawn.enumerated() {
-            withdraw(prefix, index < update.withdrawnIDs.count ? update.withdrawnIDs[index] : 0, from: id)
+    }
+
+    private mutating func withdraw(_ prefixes: [Prefix], _ pathIDs: [UInt32], from id: PeerID) {
+        if prefixes.count > 1 {
+            ipv4.warm(prefixes)
+            ipv6.warm(prefixes)
         }
-        let announced = update.announced.span
-        for index in announced.indices { apply(announced[index], from: id, peer, at: seconds) }
+        for (index, prefix) in prefixes.enumerated() {
+            withdraw(prefix, index < pathIDs.count ? pathIDs[index] : 0, from: id)
+        }
     }
 
     private mutating func apply(
-        _ announcement: borrowing Announcement, from id: PeerID, _ peer: RIBPeer, at seconds: UInt32
+        _ attributes: PathAttributes, _ prefixes: [Prefix], _ pathIDs: [UInt32], from id: PeerID, _ peer: RIBPeer,
+        at seconds: UInt32
     ) {
-        let attributes = peer.received(announcement.attributes)
         guard !context.needsRules(attributes, id, peer) else {
-            return applyByRules(attributes, copy announcement, from: id, peer, at: seconds)
+            var announcement = Announcement(attributes: attributes, prefixes: prefixes)
+            announcement.pathIDs = pathIDs
+            return applyByRules(attributes, announcement, from: id, peer, at: seconds)
         }
         let verdict = context.policy.verdict(on: attributes, from: peer)
         let handle = context.attributes.intern(attributes)
-        for (index, prefix) in announcement.prefixes.enumerated() {
+        for (index, prefix) in prefixes.enumerated() {
             let reject = verdict != .none ? verdict : context.policy.verdict(on: prefix, from: peer)
             context.attributes.retain(handle)
-            let pathID = index < announcement.pathIDs.count ? announcement.pathIDs[index] : 0
-            put(prefix, pathID, from: id, handle, reject, at: seconds)
+            put(prefix, index < pathIDs.count ? pathIDs[index] : 0, from: id, handle, reject, at: seconds)
         }
         context.attributes.release(handle)
     }
