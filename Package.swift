@@ -64,6 +64,7 @@ let package = Package(
         system("CMicroHTTPD", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
         system("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
         .target(name: "CLinux", path: "Sources/C/CLinux"),
+        .target(name: "CPlainStart", path: "Sources/C/CPlainStart"),
 
         // Core
         core("NetTypes"),
@@ -103,8 +104,8 @@ let package = Package(
         // Tools
         tool(
             "martletd", ["NodeAgent", "CNIInstaller", "NetTypes", argumentParser, logging], linking: staticAgent),
-        tool("martlet", ["PodNetwork", "CNIPlugin"]),
-        tool("martlet-ipam", ["PodAddresses", "CNIPlugin"]),
+        tool("martlet", ["PodNetwork", "CNIPlugin", "CPlainStart"]),
+        tool("martlet-ipam", ["PodAddresses", "CNIPlugin", "CPlainStart"]),
         tool(
             "martletctl",
             [

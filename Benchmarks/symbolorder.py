@@ -84,10 +84,8 @@ def sections(path):
     return sizes
 
 
-def main():
-    binary, map_file, out = sys.argv[1:]
-    with tempfile.TemporaryDirectory(prefix="martlet-order-") as directory:
-        cost = costs(run(os.path.abspath(binary), directory))
+def write_order(cost, map_file, out, keep_earlier=True):
+    """Writes the functions of `cost` that the map knows, the dearest first."""
     sizes = sections(map_file)
     stems = collections.defaultdict(list)
     for name in sizes:
@@ -98,11 +96,19 @@ def main():
             order[variant] = None
     small = [name for name in order if 0 < sizes.get(name, 0) <= SMALL]
     large = [name for name in order if sizes.get(name, 0) > SMALL]
-    earlier = open(out).read().split() if os.path.exists(out) else []
+    earlier = open(out).read().split() if keep_earlier and os.path.exists(out) else []
     kept = [name for name in earlier if name not in order and 0 < sizes.get(name, 0) <= SMALL]
     with open(out, "w") as file:
         file.write("".join(f"{name}\n" for name in small + large + kept))
     print(f"{out}: {len(small)} functions, then {len(large)} in sections that hold others too, and {len(kept)} of before")
 
 
-main()
+def main():
+    binary, map_file, out = sys.argv[1:]
+    with tempfile.TemporaryDirectory(prefix="martlet-order-") as directory:
+        cost = costs(run(os.path.abspath(binary), directory))
+    write_order(cost, map_file, out)
+
+
+if __name__ == "__main__":
+    main()

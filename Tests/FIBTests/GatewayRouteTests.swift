@@ -56,7 +56,7 @@ import Testing
         #expect(try resolve("203.0.113.7", topology([wide, far, close])) == .resolved([near("192.0.2.9", 2)]))
     }
 
-    @Test func `our own routes, the default route and pods' routes resolve nothing`() throws {
+    @Test func `our own routes in the kernel, the default route and pods' routes resolve nothing`() throws {
         for other in [
             try route("203.0.113.0/24", [("192.0.2.1", 2)], protocolID: 179),
             try route("0.0.0.0/0", [("192.0.2.1", 2)]), try route("203.0.113.1/32", [(nil, 4)], protocolID: 180),

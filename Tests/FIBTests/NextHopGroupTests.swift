@@ -37,6 +37,26 @@ import Testing
         #expect(rig.ledger.counters.installed == 40)
     }
 
+    @Test func `routes that all want other next hops at once keep their group, which is changed in place`() throws {
+        var rig = try rig()
+        let group = rig.kernel.routes.first?.nextHopID
+        try wish(&rig, "198.51.100.1")
+        rig.run()
+        #expect(rig.operations.isEmpty && gateways(rig) == [["198.51.100.1"]])
+        #expect(rig.nextHopOperations.count == 1 && rig.kernel.routes.allSatisfy { $0.nextHopID == group })
+        try wish(&rig, "192.0.2.1", "198.51.100.1")
+        rig.run()
+        #expect(rig.operations.isEmpty && gateways(rig) == [["192.0.2.1", "198.51.100.1"]])
+        // Of two kinds of wishes none may have the group of both.
+        try wish(&rig, "192.0.2.1")
+        let other = prefixes[7]
+        rig.ledger.set(try Sample.change("\(other)", "198.51.100.1"))
+        rig.run()
+        #expect(rig.operations.count == prefixes.count)
+        #expect(rig.kernel.routes.allSatisfy { $0.nextHopID != group })
+        #expect(gateways(rig) == [["192.0.2.1"], ["198.51.100.1"]])
+    }
+
     @Test func `a lost next hop is one change whatever the number of routes, and nothing when the kernel did it`()
         throws
     {
@@ -144,7 +164,7 @@ import Testing
         _ = rig.kernel.apply(.add(foreign), cause: .others)
         try wish(&rig, "192.0.2.1")
         rig.run()
-        #expect(rig.kernel.objects.count == 5)
+        #expect(rig.kernel.objects.count == 4)
         _ = rig.ledger.converge()
         rig.run()
         #expect(rig.kernel.objects.count == 3)

@@ -106,8 +106,12 @@ extension Interop {
                 #expect(try Self.status(node.pid, "NoNewPrivs") == "1")
 
                 // Session with MD5 and GTSM, routes both ways, aggregates.
+                // The other one is root's, without the right to read the files of others.
+                let otherKey = "\(directory)/key-of-root"
+                try "\(Self.secret)\n".write(toFile: otherKey, atomically: false, encoding: .utf8)
+                #expect(chmod(otherKey, 0o600) == 0)
                 let other = try rack.startMartlet(1) {
-                    $0.peers[0].options = ["passwordFile: \(key)", "ttlSecurity: true"]
+                    $0.peers[0].options = ["passwordFile: \(otherKey)", "ttlSecurity: true"]
                 }
                 try tor.waitEstablished(link.nodeIPv4)
                 let all = Set(Rack.podCIDRs(0) + Rack.podCIDRs(1))
@@ -139,6 +143,57 @@ extension Interop {
                 #expect(try node.json("status")["pid"].int == node.pid.map(Int.init))
                 node.stop()
                 #expect(try rack.nodes[0].prefixes(protocolID: 179) == all, "routes stay")
+            }
+        }
+
+        @Test(arguments: [(false, "0000000000001400"), (true, "0000000000003400")])
+        func `an agent of root keeps two capabilities, and a third for unnumbered peers`(
+            isUnnumbered: Bool, powers: String
+        ) throws {
+            try Rack.use(nodes: 1) { rack in
+                let node = try rack.martlet(0)
+                let lists = "\(rack.directory(Rack.nodeName(0)))/net.d"
+                try FileManager.default.createDirectory(atPath: lists, withIntermediateDirectories: true)
+                let binaries = URL(fileURLWithPath: try martletBinary("martlet")).deletingLastPathComponent().path
+                try node.configure {
+                    if isUnnumbered { $0.peers[0].location = "interface: eth0" }
+                    $0.extra = "cni: {write: true, confDir: \(lists), binDir: \(binaries)}"
+                }
+                for path in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] { try rack.nodes[0].set([path: "0"]) }
+                try node.start()
+                // Each thread for itself: a thread that was there before would have kept them.
+                let pid = try #require(node.pid)
+                let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")
+                #expect(threads.count > 1)
+                for thread in threads {
+                    // One that has just ended has none.
+                    let path = "/proc/\(pid)/task/\(thread)/status"
+                    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { continue }
+                    for line in ["CapPrm:\t\(powers)", "CapEff:\t\(powers)", "CapBnd:\t\(powers)", "NoNewPrivs:\t1"] {
+                        #expect(text.contains("\n\(line)\n"), "\(line): \(text)")
+                    }
+                }
+                #expect(try Self.status(pid, "Uid").hasPrefix("0"))
+
+                // What the agent does beside BGP: settings, routes, the list (plugins are run), pods that go.
+                for path in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
+                    #expect(try rack.nodes[0].require("cat", "/proc/sys/net/\(path)").hasPrefix("1"))
+                }
+                try rack.nodes[0].waitPrefixes(Set(Rack.podCIDRs(0)), protocolID: 179)
+                guard !isUnnumbered else { return }
+                _ = try rack.startRouter(.frr)
+                try eventually("the list is there", last: { node.logTail }) {
+                    access("\(lists)/10-martlet.conflist", F_OK) == 0
+                }
+                let pod = try Pod("pod-a1", in: rack.name, on: try node.podNetwork())
+                try pod.network.delete(pod.identity, netns: pod.namespace.path)
+                try eventually("the agent has deleted the pod's link") {
+                    try rack.nodes[0].ip("link", "show").array.allSatisfy {
+                        $0["ifname"].string?.hasPrefix("mlt") != true && $0["group"].string != "7171188"
+                    }
+                }
+                #expect(try node.ctl("fib", "verify").succeeded)
+                #expect(try node.ctl("pods").succeeded)
             }
         }
 

@@ -24,6 +24,7 @@ import Testing
         try put("ipv6/conf/all/forwarding", "0")
         try put("ipv4/fib_multipath_hash_policy", "0")
         try put("ipv6/fib_multipath_hash_policy", "3")
+        try put("ipv4/fib_multipath_use_neigh", "0")
         for family in ["ipv4", "ipv6"] { try put("\(family)/conf/all/ignore_routes_with_linkdown", "0") }
         try put("ipv4/conf/all/rp_filter", all)
         for link in ["eth0", "eth1.100"] { try put("ipv4/conf/\(link)/rp_filter", rpFilter) }
@@ -38,6 +39,7 @@ import Testing
         #expect(
             changed.map(\.name) == [
                 "net.ipv6.conf.all.forwarding", "net.ipv4.fib_multipath_hash_policy",
+                "net.ipv4.fib_multipath_use_neigh",
                 "net.ipv4.conf.all.ignore_routes_with_linkdown", "net.ipv6.conf.all.ignore_routes_with_linkdown",
                 "net.ipv4.conf.eth0.rp_filter", "net.ipv4.conf.eth1.100.rp_filter",
             ])

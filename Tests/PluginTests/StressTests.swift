@@ -110,6 +110,32 @@ struct StressTests {
             ["PODS": pods.map(PluginNode.path).joined(separator: " "), "COUNT": "\(625 * Self.factor)"])
     }
 
+    /// The same container and namespace again and again, while what the DELs have left is deleted at any moment.
+    @Test func `an ADD works whenever the agent deletes what the DEL before it left`() throws {
+        let node = try PluginNode()
+        let pod = try node.makePod()
+        let script = """
+            mkfifo "$DIR/clock" "$DIR/agent"; exec 3<>"$DIR/clock"
+            trap 'touch "$DIR/done"' EXIT
+            ip -force -batch - <"$DIR/agent" 2>/dev/null & agent=$!
+            while [ ! -e "$DIR/done" ]; do
+                echo "link del group 7171188"
+                read -rt "0.00$((RANDOM % 9))" -u 3
+            done >"$DIR/agent" & feeder=$!
+            for round in $(seq "$COUNT"); do
+                call ADD same "$POD" >"$DIR/out" || fail "ADD $round: $(cat "$DIR/out")"
+                call DEL same "$POD" >"$DIR/out" || fail "DEL $round: $(cat "$DIR/out")"
+            done
+            touch "$DIR/done"; wait $feeder $agent
+            ip link del group 7171188 2>/dev/null
+            left=$(leftovers; routes)
+            [ -z "$left" ] || fail "leaves: $left"
+            """
+        try shell(
+            node, script, config: node.config("1.1.0", more: #","delete":"deferred""#),
+            ["POD": PluginNode.path(pod), "COUNT": "\(75 * Self.factor)"])
+    }
+
     @Test func `a hundred and ten ADDs at once get as many different addresses`() throws {
         let node = try PluginNode()
         let pods = try (0..<110).map { try node.makePod("p\($0)") }

@@ -17,9 +17,7 @@ package struct DefaultGateway: Hashable, Sendable {
 struct DefaultRoutes: Sendable {
     private static let mainTable: UInt32 = 254
 
-    private var routes: [KernelRoute] = []
-    /// What a full reading has found so far.
-    private var found: [KernelRoute]?
+    var reading = FullReading<[KernelRoute]>([])
 
     /// Whether a route is one of these.
     static func concerns(_ route: KernelRoute, owner: UInt8) -> Bool {
@@ -30,10 +28,10 @@ struct DefaultRoutes: Sendable {
         switch observation {
         case .present(let route, let isReplacing):
             // A replaced route is not named: it had the same place.
-            if isReplacing { routes.removeAll { $0.key == route.key } }
-            if !routes.contains(route) { routes.append(route) }
+            if isReplacing { reading.known.removeAll { $0.key == route.key } }
+            if !reading.known.contains(route) { reading.known.append(route) }
         case .absent(let route):
-            routes = routes.compactMap { known in
+            reading.known = reading.known.compactMap { known in
                 let isSame = known.key == route.key && known.protocolID == route.protocolID
                 return isSame ? known.without(route) : known
             }
@@ -41,28 +39,16 @@ struct DefaultRoutes: Sendable {
     }
 
     /// All of them, in no order.
-    var all: [KernelRoute] { routes }
+    var all: [KernelRoute] { reading.known }
 
-    mutating func beginReading() { found = [] }
-
-    mutating func read(_ route: KernelRoute) { found?.append(route) }
-
-    /// True: something is different now.
-    mutating func endReading() -> Bool {
-        guard let found else { return false }
-        self.found = nil
-        defer { routes = found }
-        return routes != found
-    }
-
-    mutating func abandonReading() { found = nil }
+    mutating func read(_ route: KernelRoute) { reading.read { $0.append(route) } }
 
     /// Whether a route leaves by that interface: the kernel does not tell when it takes such routes away with it.
-    func depends(on index: UInt32) -> Bool { routes.contains { $0.nextHops.contains { $0.interfaceIndex == index } } }
+    func depends(on index: UInt32) -> Bool { all.contains { $0.nextHops.contains { $0.interfaceIndex == index } } }
 
     /// The gateways behind usable interfaces: IPv4 before IPv6, lower metrics first.
     func gateways(_ interface: (UInt32) -> Interface?) -> [DefaultGateway] {
-        let sorted = routes.enumerated().sorted {
+        let sorted = all.enumerated().sorted {
             ($0.element.prefix.family.rawValue, $0.element.key.metric, $0.offset)
                 < ($1.element.prefix.family.rawValue, $1.element.key.metric, $1.offset)
         }
@@ -101,9 +87,9 @@ extension TopologyBuilder {
 
     /// Starts a full reading of routes; `read` takes each, and `endReading` says whether something differs.
     package mutating func beginReadingRoutes() {
-        defaults.beginReading()
-        others.beginReading()
-        gatewayRoutes.beginReading()
+        defaults.reading.begin()
+        others.reading.begin()
+        gatewayRoutes.reading.begin()
     }
 
     package mutating func read(_ route: KernelRoute, owner: UInt8) {
@@ -113,14 +99,14 @@ extension TopologyBuilder {
     }
 
     package mutating func endReadingRoutes() -> Bool {
-        let differences = [defaults.endReading(), gatewayRoutes.endReading(), others.endReading()]
+        let differences = [defaults.reading.end(), gatewayRoutes.reading.end(), others.reading.end()]
         return differences.contains(true)
     }
 
     package mutating func abandonReadingRoutes() {
-        defaults.abandonReading()
-        others.abandonReading()
-        gatewayRoutes.abandonReading()
+        defaults.reading.abandon()
+        others.reading.abandon()
+        gatewayRoutes.reading.abandon()
     }
 
     /// Whether a route of somebody else's that we follow leaves by an interface.

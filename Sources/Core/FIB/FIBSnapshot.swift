@@ -72,6 +72,10 @@ package struct FIBSnapshot: Sendable {
     package var fallback: String?
     /// Nexthop groups of ours, by id.
     package var groups: [FIBGroup] = []
+    /// Routes of others that go before ours.
+    package var better: [Prefix: KernelRoute] = [:]
+    /// The next hops in use, and what the kernel knows of each as a neighbour.
+    package var neighbors: [(hop: RouteNextHop, state: NeighborState?)] = []
 
     package init(rows: [FIBRow], counters: FIBCounters, isConverged: Bool) {
         self.rows = rows

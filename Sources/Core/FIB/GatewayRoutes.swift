@@ -5,13 +5,14 @@ package struct GatewayRoute: Hashable, Sendable {
     package let prefix: Prefix
     /// Where its packets go; a gateway is always on a link.
     package let nextHops: [RouteNextHop]
+    /// As the kernel counts: lower is preferred.
+    package var metric: UInt32 = 0
 
     package init(prefix: Prefix, nextHops: [RouteNextHop]) { (self.prefix, self.nextHops) = (prefix, nextHops) }
 }
 
 /// The main table's unicast routes that are neither ours nor a pod's nor the default: static ones, and those of other
-/// routing daemons. Our own never resolve a next hop, so a route cannot resolve the next hop that it depends on (RFC
-/// 4271 section 9.1.2.1); and a default route, which would resolve anything, does not either.
+/// routing daemons. What our own lead to is in `OwnRoute`; a default route, which would resolve anything, does not.
 struct GatewayRoutes: Sendable {
     private static let mainTable: UInt32 = 254
     /// Protocol ids whose routes say nothing new: the kernel's own are the connected subnets; 180 are pods.
@@ -19,9 +20,7 @@ struct GatewayRoutes: Sendable {
     /// With more than this, the table is another routing daemon's full one: the rest is not looked at.
     private static let limit = 4096
 
-    private var routes: [RouteKey: [KernelRoute]] = [:]
-    /// What a full reading has found so far.
-    private var found: [RouteKey: [KernelRoute]]?
+    var reading = FullReading<[RouteKey: [KernelRoute]]>([:])
 
     static func concerns(_ route: KernelRoute, owner: UInt8) -> Bool {
         !route.prefix.isDefault && route.key.table == mainTable && route.protocolID != owner
@@ -30,7 +29,7 @@ struct GatewayRoutes: Sendable {
 
     mutating func observe(_ observation: RouteObservation) {
         let route = observation.route
-        var place = routes[route.key] ?? []
+        var place = reading.known[route.key] ?? []
         switch observation {
         case .present(_, let isReplacing):
             // A replaced route is not named: it had the same place.
@@ -39,41 +38,33 @@ struct GatewayRoutes: Sendable {
         case .absent:
             place = place.compactMap { $0.protocolID == route.protocolID ? $0.without(route) : $0 }
         }
-        guard routes[route.key] != nil || routes.count < Self.limit else { return }
-        routes[route.key] = place.isEmpty ? nil : place
+        guard reading.known[route.key] != nil || reading.known.count < Self.limit else { return }
+        reading.known[route.key] = place.isEmpty ? nil : place
     }
-
-    mutating func beginReading() { found = [:] }
 
     mutating func read(_ route: KernelRoute) {
-        guard let count = found?.count, count < Self.limit || found?[route.key] != nil else { return }
-        found?[route.key, default: []].append(route)
+        reading.read { routes in
+            guard routes.count < Self.limit || routes[route.key] != nil else { return }
+            routes[route.key, default: []].append(route)
+        }
     }
-
-    /// True: something is different now.
-    mutating func endReading() -> Bool {
-        guard let found else { return false }
-        self.found = nil
-        defer { routes = found }
-        return routes != found
-    }
-
-    mutating func abandonReading() { found = nil }
 
     /// Whether a route leaves by that interface: the kernel does not tell when it takes such routes away with it.
     func depends(on index: UInt32) -> Bool {
-        routes.values.joined().contains { $0.nextHops.contains { $0.interfaceIndex == index } }
+        reading.known.values.joined().contains { $0.nextHops.contains { $0.interfaceIndex == index } }
     }
 
     /// Those with a usable next hop, longest prefixes first; of a prefix the one with the lowest metric.
     func usable(_ interface: (UInt32) -> Interface?) -> [GatewayRoute] {
-        var best: [Prefix: (metric: UInt32, route: GatewayRoute)] = [:]
-        for route in routes.values.joined() {
+        var best: [Prefix: GatewayRoute] = [:]
+        for route in reading.known.values.joined() {
             let hops = route.nextHops.filter { interface($0.interfaceIndex)?.isUsable == true }
             if hops.isEmpty || best[route.prefix].map({ $0.metric <= route.key.metric }) == true { continue }
-            best[route.prefix] = (route.key.metric, GatewayRoute(prefix: route.prefix, nextHops: hops))
+            var usable = GatewayRoute(prefix: route.prefix, nextHops: hops)
+            usable.metric = route.key.metric
+            best[route.prefix] = usable
         }
-        return best.values.map(\.route).sorted { a, b in
+        return best.values.sorted { a, b in
             a.prefix.length == b.prefix.length ? a.prefix < b.prefix : a.prefix.length > b.prefix.length
         }
     }
@@ -84,19 +75,4 @@ struct GatewayRoutes: Sendable {
 extension Topology {
     /// What leads to a gateway that is on no connected subnet: the longest match.
     func route(to gateway: IPAddress) -> GatewayRoute? { gatewayRoutes.first { $0.prefix.contains(gateway) } }
-
-    /// The next hops on links that stand for one beyond them; nil: no route leads there.
-    func resolveBeyond(_ hop: DesiredNextHop) -> [RouteNextHop]? {
-        guard hop.interface == nil, let route = route(to: hop.gateway) else { return nil }
-        let found = route.nextHops.filter { near in
-            let name = interface(index: near.interfaceIndex)?.name ?? ""
-            return !isDead(near.gateway ?? hop.gateway, through: name) && !isDead(hop.gateway, through: name)
-        }
-        return found.map { near in
-            // A route without a gateway says that the next hop itself is on the link.
-            RouteNextHop(
-                gateway: near.gateway ?? hop.gateway, interfaceIndex: near.interfaceIndex,
-                weight: UInt16(clamping: Int(near.weight) * Int(hop.weight)))
-        }
-    }
 }

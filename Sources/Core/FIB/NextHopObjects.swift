@@ -30,6 +30,8 @@ struct NextHopObjects: Sendable {
     var dirty: Set<UInt32> = []
     /// Sets whose routes wait for a group.
     var needed: Set<NextHopSets.Handle> = []
+    /// Groups that no set follows any more, by the set that the routes on them now want.
+    var orphans: [NextHopSets.Handle: UInt32] = [:]
     /// Groups that changed: routes of other sets may stand on them.
     var edited: Set<UInt32> = []
     /// Groups that are being made, for which sets.

@@ -42,6 +42,8 @@ struct NextHopSets: Sendable {
     /// The set of the wish before: that of most wishes in a row.
     private var latest: (key: Key, handle: Handle)?
     private var refused: Set<Handle> = []
+    /// Who is named in any of them.
+    var gateways = GatewayCount()
 
     /// Counts a user in; every `retain` needs a `release`.
     mutating func retain(_ wish: FIBChange.Wish, _ family: AddressFamily, topology: Topology) -> Handle {
@@ -67,6 +69,7 @@ struct NextHopSets: Sendable {
             handle = Handle(slots.count)
         }
         handles[key] = handle
+        gateways.add(key.nextHops)
         return handle
     }
 
@@ -77,6 +80,7 @@ struct NextHopSets: Sendable {
         guard slots[slot].users == 0 else { return nil }
         let groups = slots[slot].groups
         handles[slots[slot].key] = nil
+        gateways.remove(slots[slot].key.nextHops)
         slots[slot] = Slot(
             key: Key(family: .ipv4, nextHops: [], isBlackhole: false), resolution: .blackhole, users: 0)
         free.append(handle)
@@ -121,6 +125,13 @@ struct NextHopSets: Sendable {
             changed.insert(Handle(place + 1))
         }
         return changed
+    }
+
+    /// The next hops of each set that has any.
+    var resolved: some Sequence<[RouteNextHop]> {
+        slots.lazy.filter { $0.users > 0 }.compactMap {
+            if case .resolved(let hops) = $0.resolution { hops } else { nil }
+        }
     }
 
     /// Whether any set leaves through the interface.

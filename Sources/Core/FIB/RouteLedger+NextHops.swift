@@ -37,6 +37,7 @@ extension RouteLedger {
         guard let groups = sets.release(hops) else { return }
         // The handle may be another set's tomorrow.
         objects.needed.remove(hops)
+        objects.orphans[hops] = nil
         for group in groups { objects.disown(group) }
     }
 
@@ -60,6 +61,7 @@ extension RouteLedger {
             sets.hops(set) != nil, !sets.isRefused(set)
         else { return false }
         objects.needed.insert(set)
+        offerSuccession(set, entry)
         return true
     }
 
@@ -83,6 +85,7 @@ extension RouteLedger {
     /// Changes of nexthop objects that are due, in the kernel's order. They come before `nextOperations`, and each must
     /// be answered by `finish` before anything else is asked for.
     package mutating func nextHopOperations(at now: Instant) -> [NextHopOperation] {
+        followOwnRoutes()
         guard objects.style != .inline || objects.mayHaveGarbage else { return [] }
         objects.planned = [:]
         var plan = NextHopPlan()
@@ -90,6 +93,7 @@ extension RouteLedger {
             objects.needed.insert(set)
             objects.dirty.formUnion(sets.groups(set))
         }
+        succeedGroups()
         planEdits(&plan)
         planGroups(&plan)
         if plan.operations.isEmpty, isConverged, objects.mayHaveGarbage, queue.isEmpty { planSweep(&plan) }

@@ -26,6 +26,11 @@ extension RouteLedger {
         return snapshot
     }
 
+    /// The wish for a prefix; nil: there is none.
+    func desired(_ prefix: Prefix) -> DesiredRoute? {
+        table.find(prefix).flatMap { table[$0].hops }.map { sets.route(prefix, $0) }
+    }
+
     /// Routes desired and routes installed, without the price of a snapshot.
     package var totals: (desired: Int, installed: Int) {
         table.ids.reduce(into: (desired: 0, installed: misplaced.values.joined().count)) { totals, id in

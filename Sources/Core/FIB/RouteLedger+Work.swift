@@ -39,6 +39,7 @@ extension RouteLedger {
     /// About `limit` operations that are due, oldest wish first; each must be answered by `finish` before the next
     /// call.
     package mutating func nextOperations(limit: Int, at now: Instant) -> [RouteOperation] {
+        followOwnRoutes()
         for prefix in retries.popDue(at: now) { enqueue(prefix) }
         requeueEdited()
         var plan = RoutePlan()

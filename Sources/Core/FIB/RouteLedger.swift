@@ -34,6 +34,7 @@ package struct RouteLedger: Sendable {
     private(set) var stretch: UInt32 = 1
     /// Entries of removed routes that are kept until `drained`: for what others did before, see `observe`.
     var leftovers: [RouteID] = []
+    var ownRoutes = OwnRouteWatch()
 
     /// A full reading of the kernel's routes that is under way.
     struct Reading: Sendable {
@@ -77,6 +78,7 @@ package struct RouteLedger: Sendable {
         entry.hops = change.wish.map { sets.retain($0, prefix.family, topology: topology) }
         if let old { release(old) }
         guard entry.hops != old else { return }
+        ownRoutes.changed(prefix)
         entry.wasDesired = entry.wasDesired || entry.hops != nil
         touch(id, prefix, entry)
     }
@@ -123,7 +125,15 @@ package struct RouteLedger: Sendable {
 
     /// The interfaces changed: routes whose next hops are reached differently are looked at again.
     package mutating func update(_ topology: Topology) {
+        let known = self.topology.ownRoutes
         self.topology = topology
+        self.topology.ownRoutes = known
+        ownRoutes.isDirty = true
+        resolveAgain()
+    }
+
+    /// Looks at all sets of next hops again, and at the routes of those that came out differently.
+    mutating func resolveAgain() {
         let changed = sets.update(topology)
         guard !changed.isEmpty else { return }
         for handle in changed { objects.dirty.formUnion(sets.groups(handle)) }

@@ -13,6 +13,14 @@ package enum Resolution: Hashable, Sendable {
 extension Topology {
     /// Finds the interface of each next hop for a prefix of `family`. Those that cannot be reached are left out.
     package func resolve(_ nextHops: [DesiredNextHop], family: AddressFamily) -> Resolution {
+        var trail = ResolutionTrail()
+        return resolve(nextHops, family: family, &trail)
+    }
+
+    /// The same for the next hops of a route that is stood on.
+    func resolve(
+        _ nextHops: [DesiredNextHop], family: AddressFamily, _ trail: inout ResolutionTrail
+    ) -> Resolution {
         var found: [RouteNextHop] = []
         var reason = "no next hop"
         for hop in nextHops {
@@ -24,7 +32,9 @@ extension Topology {
                 Self.add([near], to: &found)
             case .failure(let problem):
                 reason = problem.text
-                if problem.isBeyond, let near = resolveBeyond(hop) { Self.add(near, to: &found) }
+                if problem.isBeyond, let near = resolveBeyond(hop, family: family, &trail) {
+                    Self.add(near, to: &found)
+                }
             }
         }
         if !leaving.isEmpty {
@@ -33,7 +43,7 @@ extension Topology {
             if others.count < nextHops.count {
                 var rest = self
                 rest.leaving = []
-                if case .resolved(let left) = rest.resolve(others, family: family) { return .resolved(left) }
+                if case .resolved(let left) = rest.resolve(others, family: family, &trail) { return .resolved(left) }
             }
         }
         return found.isEmpty ? .unresolved(reason) : .resolved(Self.reduced(found).sorted())

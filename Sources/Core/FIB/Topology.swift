@@ -69,6 +69,8 @@ package struct Topology: Hashable, Sendable {
     package var overlapping: [OverlappingRoute] = []
     /// Routes of others that next hops beyond the links are resolved by, longest prefixes first.
     package var gatewayRoutes: [GatewayRoute] = []
+    /// Routes of ours to next hops beyond the links, longest prefixes first, by next hop.
+    var ownRoutes: [IPAddress: [OwnRoute]] = [:]
     /// Next hops whose routes are about to go, because the only session that named them has ended: left out at once
     /// where others remain.
     package var leaving: Set<IPAddress> = []

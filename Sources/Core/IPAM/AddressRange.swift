@@ -24,9 +24,13 @@ package struct AddressRange: Hashable, Sendable {
     package init(subnet: Prefix, start: IPAddress? = nil, end: IPAddress? = nil, gateway: IPAddress? = nil)
         throws(RangeProblem)
     {
-        for address in [start, end, gateway].compactMap({ $0 }) where !subnet.contains(address) {
+        func check(_ address: IPAddress?) throws(RangeProblem) {
+            guard let address, !subnet.contains(address) else { return }
             throw RangeProblem(reason: "\(address) is not in \(subnet)")
         }
+        try check(start)
+        try check(end)
+        try check(gateway)
         let isTiny = Int(subnet.length) >= subnet.family.bitWidth - 1
         let (low, high) = (subnet.bits, subnet.lastAddress.leftAligned)
         let one = UInt128(1) << UInt128(128 - subnet.family.bitWidth)

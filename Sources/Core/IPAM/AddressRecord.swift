@@ -30,36 +30,36 @@ package struct AddressRecord: Hashable, Sendable {
     package var text: String {
         var text = "\(containerID)\n\(ifname)\n"
         for address in addresses { text += "\(address)\n" }
-        for (key, value) in [("netns", netns), ("pod", pod), ("plugin", plugin)] {
+        func add(_ key: String, _ value: String?) {
             guard let value, value.utf8.count <= Self.longestFact, !value.utf8.contains(where: { $0 < 0x20 }) else {
-                continue
+                return
             }
             text += "\(key)=\(value)\n"
         }
+        add("netns", netns)
+        add("pod", pod)
+        add("plugin", plugin)
         if let since { text += "since=\(since.nanoseconds)\n" }
         return text
     }
 
     /// Reads a record; nil when it is not complete. Keys that are not known are skipped.
     package init?(text: String) {
-        // By octets: as characters, a carriage return and the line feed after it are one.
-        var lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
-            Substring(line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
-        }
-        if lines.last?.isEmpty == true { lines.removeLast() }
-        guard lines.count >= 2, let container = lines.first, !container.isEmpty else { return nil }
-        self.init(containerID: String(container), ifname: String(lines[1]))
-        for line in lines.dropFirst(2) {
-            if let address = IPAddress(line) {
-                addresses.append(address)
+        var lines = Lines(text)
+        guard let container = lines.next(), !container.isEmpty, let interface = lines.next() else { return nil }
+        self.init(containerID: lines.text(container), ifname: lines.text(interface))
+        while let line = lines.next() {
+            if let equals = lines.equals(in: line) {
+                guard equals != line.lowerBound else { return nil }
+                take(lines.text(line.lowerBound..<equals), lines.text((equals + 1)..<line.upperBound))
             } else {
-                guard let equals = line.firstIndex(of: "="), equals != line.startIndex else { return nil }
-                take(line[..<equals], String(line[line.index(after: equals)...]))
+                guard let address = IPAddress(lines.text(line)) else { return nil }
+                addresses.append(address)
             }
         }
     }
 
-    private mutating func take(_ key: Substring, _ value: String) {
+    private mutating func take(_ key: String, _ value: String) {
         switch key {
         case "netns": netns = value
         case "pod": pod = value
@@ -68,4 +68,37 @@ package struct AddressRecord: Hashable, Sendable {
         default: break
         }
     }
+}
+
+/// A text's lines, by octets: as characters, a carriage return and the line feed after it are one. Plain loops: every
+/// call of the plugin reads a record, and the first use of a generic algorithm in a process costs more than all of it.
+private struct Lines {
+    private let bytes: [UInt8]
+    private var position = 0
+
+    init(_ text: String) { bytes = Array(text.utf8) }
+
+    /// The next line, without what ends it; what follows the last line feed is none if it is empty.
+    mutating func next() -> Range<Int>? {
+        let start = position
+        guard start < bytes.count else { return nil }
+        var end = start
+        while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
+        position = end + 1
+        let isLast = end == bytes.count
+        if end > start, bytes[end - 1] == UInt8(ascii: "\r") { end -= 1 }
+        return isLast && end == start ? nil : start..<end
+    }
+
+    /// Where the first `=` of a line is.
+    func equals(in line: Range<Int>) -> Int? {
+        var index = line.lowerBound
+        while index < line.upperBound {
+            if bytes[index] == UInt8(ascii: "=") { return index }
+            index += 1
+        }
+        return nil
+    }
+
+    func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
 }

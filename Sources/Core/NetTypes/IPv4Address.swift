@@ -38,6 +38,13 @@ package struct IPv4Address: RawRepresentable, Hashable, Comparable, Sendable, Bi
 
 extension IPv4Address: CustomStringConvertible {
     package var description: String {
-        "\(rawValue >> 24).\(rawValue >> 16 & 255).\(rawValue >> 8 & 255).\(rawValue & 255)"
+        var digits = DigitText(capacity: 15)
+        var shift: UInt32 = 32
+        while shift > 0 {
+            if shift < 32 { digits.append(".") }
+            shift -= 8
+            digits.append(decimal: rawValue >> shift & 255)
+        }
+        return digits.text
     }
 }

@@ -79,12 +79,12 @@ extension IPv6Address: CustomStringConvertible {
             }
         }
         func text(_ part: ArraySlice<UInt16>) -> String {
-            var text = ""
-            for group in part {
-                if !text.isEmpty { text += ":" }
-                text += String(group, radix: 16)
+            var digits = DigitText(capacity: 39)
+            for index in part.indices {
+                if index > part.startIndex { digits.append(":") }
+                digits.append(hex: UInt64(part[index]))
             }
-            return text
+            return digits.text
         }
         guard best.count > 1 else { return text(groups[...]) }
         return text(groups[..<best.lowerBound]) + "::" + text(groups[best.upperBound...])

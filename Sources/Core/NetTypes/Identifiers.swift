@@ -100,12 +100,13 @@ package struct MACAddress: RawRepresentable, Hashable, Sendable, BitwiseCopyable
 
 extension MACAddress: CustomStringConvertible {
     package var description: String {
-        var text = ""
-        for byte in bytes {
-            if !text.isEmpty { text += ":" }
-            if byte < 16 { text += "0" }
-            text += String(byte, radix: 16)
+        var digits = DigitText(capacity: 17)
+        var shift: UInt64 = 48
+        while shift > 0 {
+            if shift < 48 { digits.append(":") }
+            shift -= 8
+            digits.append(hex: rawValue >> shift & 255, width: 2)
         }
-        return text
+        return digits.text
     }
 }

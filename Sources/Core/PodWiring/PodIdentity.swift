@@ -21,8 +21,10 @@ package struct PodIdentity: Hashable, Sendable {
     /// Name of the host end: `mlt` and the low 44 bits of the hash of container id and interface in hex. A new
     /// sandbox of the same pod has a new container id, so it never meets the old one's link.
     package var hostName: String {
-        let digits = String(hash & 0xfff_ffff_ffff, radix: 16)
-        return "mlt" + String(repeating: "0", count: 11 - digits.count) + digits
+        var name = DigitText(capacity: 14)
+        for letter in "mlt".unicodeScalars { name.append(letter) }
+        name.append(hex: hash & 0xfff_ffff_ffff, width: 11)
+        return name.text
     }
 
     /// MAC of the pod's end: locally administered unicast, the same for the same attachment, so that the host's
@@ -73,6 +75,8 @@ extension PodIdentity {
     /// making it.
     package func owns(alias: String?) -> Bool {
         guard let alias, !alias.isEmpty else { return true }
+        // The common case without taking it apart; a text that was cut may be another's.
+        if alias.utf8.count < Self.maximumAlias, alias == self.alias { return true }
         guard let other = PodIdentity(alias: alias) else { return false }
         return other.containerID == containerID && other.ifname == ifname
     }

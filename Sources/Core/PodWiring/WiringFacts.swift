@@ -74,7 +74,7 @@ extension VethPlan {
         guard identity.owns(alias: host.alias) else {
             return "the host interface \(hostName) belongs to \(host.alias ?? "")"
         }
-        if let index = pod.index, let peer = host.peerIndex, index != peer {
+        if let index = pod.index, index != host.peerIndex {
             return "the interface \(identity.ifname) in the pod is not the other end of \(hostName)"
         }
         return hostDifference(host) ?? podDifference(pod)

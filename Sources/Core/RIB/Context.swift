@@ -14,6 +14,7 @@ struct Context: ~Copyable {
     /// Peers as policies call them.
     var names: [PeerID: String] = [:]
     var aggregates = Aggregates()
+    var recursion = RecursiveNextHops()
 
     func peer(_ id: PeerID) -> RIBPeer? {
         Int(id.rawValue) < peers.count ? peers[Int(id.rawValue)] : nil

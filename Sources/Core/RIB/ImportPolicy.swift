@@ -14,12 +14,14 @@ package struct ImportPolicy: Sendable, Hashable {
     package var linkSubnets: [Prefix] = []
     /// Prefixes beyond them that routes of others lead to: next hops in them are as good (RFC 4271 section 9.1.2.1).
     package var routedPrefixes: [Prefix] = []
+    /// Next hops beyond all of these that a route of ours leads to, with the length of its prefix.
+    package var resolvedNextHops: [IPAddress: UInt8] = [:]
     /// Prefix lengths that a podCIDR of another node may have.
     package var ipv4Lengths: ClosedRange<UInt8> = 8...28
     package var ipv6Lengths: ClosedRange<UInt8> = 32...122
     package var allowDefault = false
-    /// A next hop outside `linkSubnets` and `routedPrefixes` makes a path unusable; off when nothing is installed
-    /// (route server).
+    /// A next hop outside `linkSubnets`, `routedPrefixes` and `resolvedNextHops` makes a path unusable; off when
+    /// nothing is installed (route server).
     package var requiresConnectedNextHop = true
 
     package init(localAS: ASNumber, routerID: RouterID) {
@@ -58,14 +60,10 @@ package struct ImportPolicy: Sendable, Hashable {
     func nextHopVerdict(on attributes: PathAttributes) -> RejectReason {
         // A link-local address of ours may be another's on another link; on its own link the kernel's route knows.
         if !attributes.nextHop.isLinkLocal, ownAddresses.contains(attributes.nextHop) { return .nextHopOwn }
-        if requiresConnectedNextHop, !isConnected(attributes) { return .nextHopUnreachable }
+        if requiresConnectedNextHop, !isConnected(attributes), resolvedNextHops[attributes.nextHop] == nil {
+            return .nextHopUnreachable
+        }
         return .none
-    }
-
-    private func isConnected(_ attributes: PathAttributes) -> Bool {
-        attributes.linkLocalNextHop != nil || attributes.nextHop.isLinkLocal
-            || linkSubnets.contains { $0.contains(attributes.nextHop) }
-            || routedPrefixes.contains { $0.contains(attributes.nextHop) }
     }
 
     /// The verdict on a prefix. `importMode` all keeps only the rules that hold for every router.

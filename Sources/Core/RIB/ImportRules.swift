@@ -27,6 +27,8 @@ struct Judgement: Equatable {
     var reject: RejectReason
     var decision = PolicyChain.Decision.none
     var isBlackhole = false
+    /// The next hop that it was refused for.
+    var unreached: IPAddress?
 }
 
 extension Context {
@@ -70,7 +72,10 @@ extension Context {
             }
         }
         // Nothing is sent to the next hop of a black hole.
-        if !result.isBlackhole { result.reject = policy.nextHopVerdict(on: nextHop) }
+        guard !result.isBlackhole else { return result }
+        result.reject = policy.nextHopVerdict(on: nextHop)
+        if result.reject == .none, policy.leadsToItself(route.prefix, nextHop) { result.reject = .nextHopUnreachable }
+        if result.reject == .nextHopUnreachable { result.unreached = nextHop.nextHop }
         return result
     }
 
@@ -97,10 +102,12 @@ extension Context {
         let attributes = attributes[handle: original]
         guard original != path.attributes || needsRules(attributes, path.peer, peer) else {
             let verdict = policy.verdict(on: attributes, from: peer)
-            return (verdict != .none ? verdict : policy.verdict(on: prefix, from: peer), original)
+            if verdict == .nextHopUnreachable { recursion.note(attributes.nextHop) }
+            return (verdict != .none ? verdict : policy.verdict(on: prefix, attributes, from: peer), original)
         }
         var route = PolicyRoute(prefix, attributes, from: importRules[path.peer]?.name ?? "")
         let judgement = judge(&route, from: path.peer, peer)
+        if let nextHop = judgement.unreached { recursion.note(nextHop) }
         let change = changed(attributes, judgement, family: prefix.family, from: path.peer, peer)
         let handle = change.map { self.attributes.intern($0) } ?? original
         guard handle != path.attributes else {
@@ -162,6 +169,7 @@ extension RIBTables {
         for (index, prefix) in announcement.prefixes.enumerated() {
             route.prefix = prefix
             let judgement = context.judge(&route, from: id, peer)
+            if let nextHop = judgement.unreached { context.recursion.note(nextHop) }
             if last?.judgement != judgement {
                 if let handle = last?.handle { context.attributes.release(handle) }
                 let change = context.changed(attributes, judgement, family: prefix.family, from: id, peer)

@@ -132,9 +132,10 @@ package struct RIBTables: ~Copyable {
             return applyByRules(attributes, announcement, from: id, peer, at: seconds)
         }
         let verdict = context.policy.verdict(on: attributes, from: peer)
+        if verdict == .nextHopUnreachable { context.recursion.note(attributes.nextHop) }
         let handle = context.attributes.intern(attributes)
         for (index, prefix) in prefixes.enumerated() {
-            let reject = verdict != .none ? verdict : context.policy.verdict(on: prefix, from: peer)
+            let reject = verdict != .none ? verdict : context.policy.verdict(on: prefix, attributes, from: peer)
             context.attributes.retain(handle)
             put(prefix, index < pathIDs.count ? pathIDs[index] : 0, from: id, handle, reject, at: seconds)
         }
@@ -207,6 +208,7 @@ package struct RIBTables: ~Copyable {
         set {
             guard newValue != context.policy else { return }
             context.policy = newValue
+            context.recursion.isDirty = true
             ipv4.reevaluate(in: &context)
             ipv6.reevaluate(in: &context)
         }
@@ -235,6 +237,7 @@ package struct RIBTables: ~Copyable {
         Self.tell(ipv4Changes, of: &ipv4, context, &aggregates, describing ? { changes.append($0) } : nil)
         Self.tell(ipv6Changes, of: &ipv6, context, &aggregates, describing ? { changes.append($0) } : nil)
         settle(aggregates)
+        followNextHops(changes)
         return changes
     }
 

@@ -33,6 +33,11 @@ package struct AddressStore: Sendable {
         try AddressBook(StoreDirectory(reading: directory)).record(containerID: containerID, ifname: ifname)
     }
 
+    /// Whether an attachment has a record, whatever stands in it.
+    package func hasRecord(containerID: String, ifname: String) -> Bool {
+        StoreDirectory(reading: directory).exists(AddressRecord(containerID: containerID, ifname: ifname).name)
+    }
+
     /// Takes an attachment's addresses back, any number of times.
     @discardableResult
     package func release(containerID: String, ifname: String) throws -> [IPAddress] {

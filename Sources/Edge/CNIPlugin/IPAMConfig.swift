@@ -104,9 +104,9 @@ package struct IPAMConfig {
     package func wishedAddresses(_ request: Request) throws(PluginError) -> [IPAddress] {
         let wishes = config.runtimeConfig?["ips"]?.array ?? []
         let more = config.tree["args"]?["cni"]?["ips"]?.array ?? []
-        let texts =
-            (wishes + more).map { $0.string ?? $0.description } + [request.arguments["IP"]].compactMap { $0 }
-            + annotatedAddresses
+        var texts = (wishes + more).map { $0.string ?? $0.description }
+        if let argument = request.arguments["IP"] { texts.append(argument) }
+        texts += annotatedAddresses
         var result: [IPAddress] = []
         for text in texts {
             for part in text.split(separator: ",") {

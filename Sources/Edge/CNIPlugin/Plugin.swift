@@ -60,9 +60,9 @@ extension Plugin {
 
     /// Before acting: afterwards the node's own network would already be damaged.
     private func refuseOwnNamespace(_ request: Request, _ input: PluginInput) throws(PluginError) {
-        guard request.command == .add || request.command == .del, let netns = request.netns,
-            !["TRUE", "1"].contains(input.environment["CNI_NETNS_OVERRIDE"] ?? ""), input.isOwnNamespace(netns)
-        else { return }
+        guard request.command == .add || request.command == .del, let netns = request.netns else { return }
+        let override = input.environment["CNI_NETNS_OVERRIDE"]
+        guard override != "TRUE", override != "1", input.isOwnNamespace(netns) else { return }
         throw PluginError(
             .invalidNamespace, "plugin's netns and netns from CNI_NETNS should not be the same", details: netns)
     }

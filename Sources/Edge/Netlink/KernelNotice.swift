@@ -7,6 +7,7 @@ package enum KernelNotice: Hashable, Sendable {
     case route(RouteObservation, cause: RouteChangeCause)
     case link(LinkObservation)
     case nextHop(NextHopObservation, cause: RouteChangeCause)
+    case neighbor(NeighborObservation)
 }
 
 extension KernelNotice {
@@ -39,6 +40,10 @@ extension KernelNotice {
         case RTM_DELADDR:
             guard let (index, address) = LinkMessage.readAddress(bytes, header.body) else { return nil }
             self = .link(.addressGone(index, address))
+        case RTM_NEWNEIGH, RTM_DELNEIGH:
+            let isGone = Int(header.type) == RTM_DELNEIGH
+            guard let seen = NeighborMessage.read(bytes, header.body, isGone: isGone) else { return nil }
+            self = .neighbor(seen)
         case Int(NextHopMessage.isNews(header.type) ? header.type : 0):
             guard let object = NextHopMessage.read(bytes, header.body) else { return nil }
             self = .nextHop(.present(object), cause: cause)

@@ -5,15 +5,16 @@ import NetTypes
 /// One request, built with libnl's message functions. (Its route, address and link objects would hide flags that we
 /// need, such as "no duplicate address detection", and cost an object per attribute.)
 final class LibnlMessage {
-    /// What the message does, for errors: "add route 10.244.1.7/32 dev mlt0123456789a".
-    let operation: String
+    /// What the message does, for errors: "add route 10.244.1.7/32 dev mlt0123456789a". Only made when there is one.
+    var operation: String { describe() }
+    private let describe: () -> String
     /// More than the longest of our messages, the creation of a pair.
     private static let maximumSize = 1024
     private let message: OpaquePointer?
     private var isComplete: Bool
 
-    init<Header>(_ operation: String, type: Int, flags: Int32 = 0, header: Header) {
-        self.operation = operation
+    init<Header>(_ operation: @autoclosure @escaping () -> String, type: Int, flags: Int32 = 0, header: Header) {
+        describe = operation
         // A page, libnl's default, would be cleared for each message.
         message = nlmsg_alloc_size(Self.maximumSize)
         isComplete = nlmsg_put(message, 0, 0, Int32(type), 0, flags | NLM_F_REQUEST) != nil

@@ -41,13 +41,20 @@ struct ReplyAttributes {
     /// An attribute's value; of duplicates the first.
     subscript(_ type: some BinaryInteger) -> ArraySlice<UInt8>? {
         let wanted = UInt16(truncatingIfNeeded: type)
-        var rest = bytes
-        while let length: UInt16 = rest.number(at: 0), length >= 4, Int(length) <= rest.count,
-            let type: UInt16 = rest.number(at: 2)
-        {
+        let value = bytes.withUnsafeBytes { Self.value(of: wanted, in: $0) }
+        return value.map { bytes[(bytes.startIndex + $0.lowerBound)..<(bytes.startIndex + $0.upperBound)] }
+    }
+
+    /// Where the attribute's value is. The octets are not sliced on the way: a link has fifty attributes.
+    private static func value(of wanted: UInt16, in bytes: UnsafeRawBufferPointer) -> Range<Int>? {
+        var position = 0
+        while position + 4 <= bytes.count {
+            let length = Int(bytes.loadUnaligned(fromByteOffset: position, as: UInt16.self))
+            guard length >= 4, length <= bytes.count - position else { return nil }
+            let type = bytes.loadUnaligned(fromByteOffset: position + 2, as: UInt16.self)
             // The top two bits are flags (nested, network byte order).
-            if type & 0x3fff == wanted { return rest.prefix(Int(length)).dropFirst(4) }
-            rest = rest.dropFirst((Int(length) + 3) & ~3)
+            if type & 0x3fff == wanted { return (position + 4)..<(position + length) }
+            position += (length + 3) & ~3
         }
         return nil
     }

@@ -84,16 +84,16 @@ package final class LibnlSocket {
             }
             sequence += 1
         }
-        try send(batch, last.operation)
+        try send(batch, of: last)
         var outcomes = messages.map { _ in Outcome() }
         while true {
-            for reply in try receive(last.operation) where reply.sequence >= first && reply.sequence < sequence {
+            for reply in try receive(of: last) where reply.sequence >= first && reply.sequence < sequence {
                 let index = Int(reply.sequence - first)
                 guard reply.type == UInt16(NLMSG_ERROR) else {
                     outcomes[index].replies.append(reply)
                     continue
                 }
-                outcomes[index].error = Self.error(reply, of: messages[index].operation)
+                outcomes[index].error = Self.error(reply, of: messages[index])
                 if index == messages.count - 1 { return outcomes }
             }
         }
@@ -116,43 +116,43 @@ package final class LibnlSocket {
         }
         let own = sequence
         sequence += 1
-        try send(bytes, message.operation)
+        try send(bytes, of: message)
         var replies: [LibnlReply] = []
         var isConsistent = true
         while true {
-            for reply in try receive(message.operation) where reply.sequence == own {
+            for reply in try receive(of: message) where reply.sequence == own {
                 if reply.flags & UInt16(NLM_F_DUMP_INTR) != 0 { isConsistent = false }
                 switch Int32(reply.type) {
                 case NLMSG_DONE: return (replies, isConsistent)
                 case NLMSG_ERROR:
-                    throw Self.error(reply, of: message.operation) ?? LibnlError(message.operation, code: EPROTO)
+                    throw Self.error(reply, of: message) ?? LibnlError(message.operation, code: EPROTO)
                 default: replies.append(reply)
                 }
             }
         }
     }
 
-    private func send(_ bytes: [UInt8], _ operation: String) throws(LibnlError) {
+    private func send(_ bytes: [UInt8], of message: LibnlMessage) throws(LibnlError) {
         var bytes = bytes
         let sent = nl_sendto(socket, &bytes, bytes.count)
-        guard sent >= 0 else { throw LibnlError(operation, code: errno == 0 ? EIO : errno) }
+        guard sent >= 0 else { throw LibnlError(message.operation, code: errno == 0 ? EIO : errno) }
     }
 
-    private func receive(_ operation: String) throws(LibnlError) -> [LibnlReply] {
+    private func receive(of message: LibnlMessage) throws(LibnlError) -> [LibnlReply] {
         while true {
             let got = recv(nl_socket_get_fd(socket), buffer.baseAddress, buffer.count, 0)
             if got >= 0 { return LibnlReply.split(Array(buffer[..<got])[...]) }
             let code = errno
-            guard code == EINTR else { throw LibnlError(operation, code: code) }
+            guard code == EINTR else { throw LibnlError(message.operation, code: code) }
         }
     }
 
     /// The error of an acknowledgement, nil for success. Body: errno, our header (capped), then attributes.
-    private static func error(_ reply: LibnlReply, of operation: String) -> LibnlError? {
+    private static func error(_ reply: LibnlReply, of message: LibnlMessage) -> LibnlError? {
         guard let code = reply.number(Int32.self, at: 0), code != 0 else { return nil }
         let hasText = reply.flags & UInt16(NLM_F_ACK_TLVS) != 0
         let text = hasText ? reply.attributes(after: 20).text(NLMSGERR_ATTR_MSG.rawValue) : nil
-        return LibnlError(operation, code: -code, kernelMessage: text)
+        return LibnlError(message.operation, code: -code, kernelMessage: text)
     }
 }
 

@@ -47,14 +47,16 @@ extension LinkStep {
         return message
     }
 
-    static func setLink(_ index: Int32, _ operation: String, up: Bool = false) -> LibnlMessage {
+    static func setLink(
+        _ index: Int32, _ operation: @autoclosure @escaping () -> String, up: Bool = false
+    ) -> LibnlMessage {
         var header = ifinfomsg()
         header.ifi_index = index
         if up {
             header.ifi_flags = UInt32(IFF_UP)
             header.ifi_change = UInt32(IFF_UP)
         }
-        return LibnlMessage(operation, type: Int(RTM_SETLINK), header: header)
+        return LibnlMessage(operation(), type: Int(RTM_SETLINK), header: header)
     }
 
     private static func settings(_ values: [LinkSettingValue], _ index: Int32, _ name: String) -> LibnlMessage {

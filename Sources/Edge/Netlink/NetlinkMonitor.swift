@@ -3,7 +3,8 @@ import CNetlink
 import FIB
 import NetTypes
 
-/// A socket that hears of every change of links, addresses, routes and nexthop objects, in the kernel's order.
+/// A socket that hears of every change of links, addresses, neighbours, routes and nexthop objects, in the kernel's
+/// order.
 package final class NetlinkMonitor {
     private let socket: NetlinkSocket
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
@@ -16,7 +17,7 @@ package final class NetlinkMonitor {
     /// Listens at once; nothing that happens after this returns is missed without an overrun error.
     package init(ownPortID: UInt32, namespace: String? = nil) throws(NetlinkError) {
         let groups = [RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE]
-        socket = try .open(groups: groups.map(\.rawValue), namespace: namespace)
+        socket = try .open(groups: groups.map(\.rawValue) + [NeighborMessage.group], namespace: namespace)
         // RTNLGRP_NEXTHOP: kernels before 5.3 have none, and no nexthop objects either.
         socket.listen(toOptional: 32)
         self.ownPortID = ownPortID

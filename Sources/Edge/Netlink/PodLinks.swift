@@ -67,7 +67,8 @@ package struct PodLinks {
         do { namespace = try PodNamespace(path: netns) } catch { throw .namespace(error) }
         do throws(LibnlError) {
             let pod = try namespace.inside { () throws(LibnlError) in try LibnlSocket() }
-            return plan.firstDifference(host: try PodObserver.host(plan, host), pod: try PodObserver.pod(plan, pod))
+            let node = try PodObserver.host(plan, host)
+            return plan.firstDifference(host: node, pod: try PodObserver.pod(plan, pod, peer: node?.peerIndex))
         } catch {
             throw .kernel(error)
         }

@@ -14,8 +14,9 @@ package enum PodObserver {
         guard let (link, reply) = try link(answers.first) else { return nil }
         var facts = WiringFacts(link)
         facts.settings = LinkSettings(reply).values(of: plan.hostSettings)
-        for (address, answer) in zip(plan.addresses, answers.dropFirst()) {
-            if let route = try LibnlSocket.route(answer), route.device == link.index,
+        for index in plan.addresses.indices {
+            let address = plan.addresses[index]
+            if let route = try LibnlSocket.route(answers[index + 1]), route.device == link.index,
                 let prefix = Prefix(address, length: route.length)
             {
                 facts.routes.append(RouteFact(destination: prefix, gateway: route.gateway))
@@ -29,19 +30,24 @@ package enum PodObserver {
         return facts
     }
 
-    /// The pod's end; nil when it does not exist.
-    package static func pod(_ plan: VethPlan, _ socket: LibnlSocket) throws(LibnlError) -> WiringFacts? {
-        let answers = try socket.exchange([LibnlSocket.getLink(named: plan.identity.ifname)])
-        guard let (link, _) = try link(answers.first) else { return nil }
-        var facts = WiringFacts(link)
-        facts.addresses = try socket.addresses(link.index)
-        var more = Questions(link.index)
-        if plan.has(.ipv4) { try socket.addRoutes(link.index, .ipv4, to: &facts) }
-        if plan.has(.ipv6) { try socket.addRoutes(link.index, .ipv6, to: &facts) }
+    /// The pod's end; nil when it does not exist. `peer` is the index that the host end names: the same batch then asks
+    /// for the link and what belongs to it.
+    package static func pod(
+        _ plan: VethPlan, _ socket: LibnlSocket, peer: Int32? = nil
+    ) throws(LibnlError) -> WiringFacts? {
+        var more = Questions(peer ?? 0)
         if plan.has(.ipv4) { more.neighbour(PodLink.gateway) }
         if plan.has(.ipv6) { more.neighbour(PodLink.gatewayV6) }
         if plan.bandwidth.egress != nil { more.limit() }
-        try more.ask(socket, &facts)
+        let answers = try socket.exchange([LibnlSocket.getLink(named: plan.identity.ifname)] + more.messages)
+        guard let (link, _) = try link(answers.first) else { return nil }
+        var facts = WiringFacts(link)
+        // Of another link than the host end's: that is the difference, whatever else is.
+        guard link.index == peer else { return facts }
+        try more.read(answers, from: 1, &facts)
+        facts.addresses = try socket.addresses(link.index)
+        if plan.has(.ipv4) { try socket.addRoutes(link.index, .ipv4, to: &facts) }
+        if plan.has(.ipv6) { try socket.addRoutes(link.index, .ipv6, to: &facts) }
         return facts
     }
 
@@ -73,7 +79,7 @@ private struct Questions {
 
     private let index: Int32
     private var kinds: [Kind] = []
-    private var messages: [LibnlMessage] = []
+    private(set) var messages: [LibnlMessage] = []
 
     init(_ index: Int32) { self.index = index }
 
@@ -104,8 +110,17 @@ private struct Questions {
     }
 
     func ask(_ socket: LibnlSocket, _ facts: inout WiringFacts) throws(LibnlError) {
-        for (kind, outcome) in zip(kinds, try socket.exchange(messages)) {
-            switch kind {
+        try read(try socket.exchange(messages), &facts)
+    }
+
+    /// Takes the answers to `messages`, the first of which is number `start`. (`zip` would have the process make types
+    /// at run time, which costs more than the rest of a CHECK.)
+    func read(
+        _ answers: [LibnlSocket.Outcome], from start: Int = 0, _ facts: inout WiringFacts
+    ) throws(LibnlError) {
+        for index in kinds.indices {
+            let outcome = answers[start + index]
+            switch kinds[index] {
             case .neighbour(let address):
                 guard let mac = try Self.permanentNeighbour(outcome) else { continue }
                 facts.neighbours.append(NeighbourFact(address: address, mac: mac))

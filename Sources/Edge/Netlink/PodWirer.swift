@@ -39,12 +39,21 @@ package struct PodWirer {
         do throws(LibnlError) {
             host = try LibnlSocket()
             links = PodLinks(host)
-            let found = try pod.link(named: identity.ifname)
-            if let found { exists = try !links.finishRemoval(found) } else { exists = false }
+            exists = try Self.hasInterface(identity.ifname, pod, links)
         } catch {
             throw .kernel(error)
         }
         if exists { throw .interfaceExists(identity.ifname) }
+    }
+
+    /// Whether the pod has an interface of this name that stays.
+    private static func hasInterface(
+        _ name: String, _ pod: LibnlSocket, _ links: PodLinks
+    ) throws(LibnlError) -> Bool {
+        guard let found = try pod.link(named: name) else { return false }
+        if try links.finishRemoval(found) { return false }
+        // The agent may have deleted the pair between the two questions: the node's end was gone, and so is this one.
+        return try pod.link(named: name) != nil
     }
 
     /// Makes and sets up both ends. When it throws, the caller removes the host end, with which everything goes.
@@ -84,16 +93,30 @@ package struct PodWirer {
         let (made, read) = (outcomes[plan.addresses.count], outcomes[plan.addresses.count + 1])
         let link = read.replies.lazy.compactMap { LinkInfo($0) }.first
         if made.error?.code == EEXIST, !again {
-            guard let link else { throw .interfaceExists(plan.identity.ifname) }
-            try removeRemnant(link, of: plan.identity)
+            if let link {
+                try removeRemnant(link, of: plan.identity)
+            } else {
+                try refuseInterface(plan.identity.ifname)
+            }
             return try create(plan, again: true)
         }
         if let error = made.error ?? read.error { throw .kernel(error) }
-        for (address, outcome) in zip(plan.addresses, outcomes) { try refuseTaken(address, outcome) }
+        for index in plan.addresses.indices { try refuseTaken(plan.addresses[index], outcomes[index]) }
         guard let link, let reply = read.replies.first else {
             throw .kernel(LibnlError("read back veth \(plan.hostName)", code: ENODEV))
         }
         return (link, LinkSettings(reply))
+    }
+
+    /// The creation met a name that exists, and the node has no link of ours: it is the pod's, or was the node's until
+    /// the agent deleted it between two messages of one batch.
+    private func refuseInterface(_ name: String) throws(WiringProblem) {
+        do throws(LibnlError) {
+            guard try pod.link(named: name) != nil else { return }
+        } catch {
+            throw .kernel(error)
+        }
+        throw .interfaceExists(name)
     }
 
     /// A host end of our name was left by a killed ADD or by a deferred DEL (its pod's end is in another namespace).

@@ -152,6 +152,24 @@ package final class RouteSocket {
         }
     }
 
+    /// The neighbours of all links.
+    package func neighbors() throws(NetlinkError) -> NeighborTable {
+        try repeated("read neighbours") { () throws(NetlinkError) in
+            var table = NeighborTable()
+            try begin { writer, sequence in NeighborMessage.writeDump(sequence: sequence, into: &writer) }
+            while true {
+                let progress = try read("read neighbours") { notice in
+                    if case .neighbor(let observation) = notice { _ = table.observe(observation) }
+                }
+                switch progress {
+                case .more: continue
+                case .done: return table
+                case .interrupted: return nil
+                }
+            }
+        }
+    }
+
     private func readAll(_ take: (LinkObservation) -> Void) throws(NetlinkError) -> Bool {
         while true {
             let progress = try read("read links and addresses") { notice in

@@ -118,7 +118,8 @@ struct Explanation {
         switch used.route {
         case _ where !fib.enabled: way = "the kernel is left alone (fib.enabled: false)"
         case nil: way = "it is not in the kernel yet"
-        case let route? where route.status == .installed: way = "the kernel sends it \(kernel.outcome)"
+        case let route? where route.status == .installed:
+            way = "the kernel sends it \(kernel.outcome)" + (route.detail.map { " (\($0))" } ?? "")
         case let route?: way = "its kernel route is \(route.status.rawValue)" + (route.detail.map { " (\($0))" } ?? "")
         }
         return "\(text) is reached by \(used.prefix), learned from \(from); \(way)."
@@ -230,7 +231,7 @@ extension KernelLookupDocument {
     }
 
     /// Names of rt_protos as iproute2 has them.
-    private static func protocolName(_ id: UInt8) -> String {
+    static func protocolName(_ id: UInt8) -> String {
         let names: [UInt8: String] = [
             2: "kernel", 3: "boot", 4: "static", 9: "ra", 12: "bird", 16: "dhcp", 42: "babel", 179: "martlet",
             180: "martlet-pod", 186: "bgp", 188: "ospf",

@@ -24,6 +24,7 @@ extension ControlAnswers {
         } else {
             checks.append(CheckDocument("loop kernel", ok: false, "not started yet"))
         }
+        if let bfd = await agent.bfd { checks.append(await check("loop bfd") { _ = await bfd.snapshot() }) }
         for peer in await agent.peers {
             checks.append(await check("loop peer \(peer.settings.name)") { _ = await peer.loop.status() })
         }

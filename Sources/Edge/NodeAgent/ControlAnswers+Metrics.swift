@@ -30,9 +30,13 @@ extension ControlAnswers {
             return FIBCountersDocument()
         }
         let (totals, counters) = (await kernel.totals(), await kernel.counters())
-        return FIBCountersDocument(
+        var document = FIBCountersDocument(
             desired: totals.desired, installed: totals.installed, failed: Int(clamping: counters.failed),
             repairs: Int(clamping: counters.healed), resyncs: Int(clamping: counters.readings))
+        let troubles = await kernel.troubles()
+        document.outranked = troubles.outranked
+        document.failedNeighbors = troubles.failedNeighbors
+        return document
     }
 }
 
@@ -139,5 +143,9 @@ extension Exposition {
         sample("route_repairs_total", counters.repairs)
         family("route_resyncs_total", .counter, "Complete readings of the kernel's routes.")
         sample("route_resyncs_total", counters.resyncs)
+        family("routes_outranked", .gauge, "Routes of ours that a better one of somebody else's goes before.")
+        sample("routes_outranked", counters.outranked ?? 0)
+        family("nexthop_neighbors_failed", .gauge, "Next hops in use that do not answer on their link.")
+        sample("nexthop_neighbors_failed", counters.failedNeighbors ?? 0)
     }
 }

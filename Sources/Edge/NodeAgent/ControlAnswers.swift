@@ -155,12 +155,19 @@ struct ControlAnswers: ControlProvider {
         let snapshot = await kernel.snapshot()
         let topology = await agent.topology
         let rows = selection.select(snapshot.rows, prefix: \.prefix)
-        let counters = FIBCountersDocument(
+        var counters = FIBCountersDocument(
             desired: snapshot.rows.filter { $0.desired != nil || $0.isAggregate }.count,
             installed: snapshot.rows.filter { $0.installed != nil }.count,
             failed: Int(clamping: snapshot.counters.failed),
             repairs: Int(clamping: snapshot.counters.healed), resyncs: Int(clamping: snapshot.counters.readings))
-        var document = FIBDocument(routes: rows.map { FIBRouteDocument($0, topology) }, counters: counters)
+        counters.outranked = snapshot.better.count
+        counters.failedNeighbors = snapshot.neighbors.count { $0.state == .failed }
+        let routes = rows.map { row in
+            var route = FIBRouteDocument(row, topology)
+            route.describe(row, snapshot, topology)
+            return route
+        }
+        var document = FIBDocument(routes: routes, counters: counters)
         document.nextHops = NextHopsDocument(snapshot, topology)
         document.settings = await agent.settingDocuments
         document.overlapping = topology.overlapping.map(\.description)

@@ -165,6 +165,22 @@ extension FIBRouteDocument {
         }
     }
 
+    /// What makes the kernel do otherwise than an installed route says.
+    mutating func describe(_ row: FIBRow, _ snapshot: FIBSnapshot, _ topology: Topology) {
+        var remarks = [detail].compactMap { $0 }
+        if let other = snapshot.better[row.prefix] {
+            better = "protocol \(KernelLookupDocument.protocolName(other.protocolID)) metric \(other.key.metric)"
+            remarks.append("a route of \(better ?? "") goes before it")
+        }
+        for hop in row.installed?.nextHops ?? [] {
+            let isFailed = snapshot.neighbors.contains {
+                $0.hop.gateway == hop.gateway && $0.hop.interfaceIndex == hop.interfaceIndex && $0.state == .failed
+            }
+            if isFailed { remarks.append("\(Self.text(hop, topology)) does not answer on its link") }
+        }
+        detail = remarks.isEmpty ? nil : remarks.joined(separator: "; ")
+    }
+
     private static func weight(_ weight: UInt16) -> String { weight > 1 ? " weight \(weight)" : "" }
 
     private static func text(_ route: KernelRoute, _ topology: Topology) -> [String] {
@@ -187,5 +203,8 @@ extension NextHopsDocument {
                     id: group.id, nextHops: group.nextHops.map { FIBRouteDocument.text($0, topology) },
                     routes: group.routes)
             })
+        neighbors = snapshot.neighbors.map { hop, state in
+            NeighborDocument(nextHop: FIBRouteDocument.text(hop, topology), state: state?.text ?? "none")
+        }
     }
 }

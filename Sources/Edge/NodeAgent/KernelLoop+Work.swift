@@ -15,6 +15,7 @@ extension KernelLoop {
     private func beginReading(attempt: Int) {
         ledger.beginReading()
         links.beginReadingRoutes()
+        better.beginReading()
         reading = (.ipv4, attempt)
         attemptRead { commands throws(NetlinkError) in
             ledger.readNextHops(try readNextHops(commands))
@@ -30,6 +31,7 @@ extension KernelLoop {
                 let progress = try commands.readRoutes { routes.append($0) }
                 for route in routes {
                     ledger.read(route)
+                    better.read(route)
                     links.read(complete(route), owner: configuration.protocolID)
                 }
                 switch (progress, family) {
@@ -49,6 +51,7 @@ extension KernelLoop {
     private func endReading() {
         reading = nil
         ledger.endReading()
+        better.endReading()
         if links.endReadingRoutes() { linksChanged = true }
         followsEchoes = true
         readingEnded()
@@ -70,6 +73,7 @@ extension KernelLoop {
     private func abandonReading() {
         reading = nil
         ledger.abandonReading()
+        better.abandonReading()
         links.abandonReadingRoutes()
         needsReading = true
         readingEnded()
@@ -118,6 +122,7 @@ extension KernelLoop {
         guard commands != nil else { return }
         do throws(NetlinkError) {
             let before = links
+            neighbors = try commands?.neighbors() ?? neighbors
             links = try commands?.topology() ?? links
             links.keepRoutes(of: before)
             linksChanged = true
@@ -136,13 +141,19 @@ extension KernelLoop {
             if ledger.depends(on: lost) || links.hasRoute(on: lost) { needsReading = true }
         case .route(let observation, let cause):
             if links.observe(complete(observation), owner: configuration.protocolID) { linksChanged = true }
-            guard configuration.enabled, ledger.concerns(observation.route) else { return }
+            guard configuration.enabled else { return }
+            noteBetter(observation)
+            guard ledger.concerns(observation.route) else { return }
             if cause != .ourselves { hearEchoes(at: now) }
             if ledger.observe(observation, cause: cause, at: now) { needsReading = true }
         case .nextHop(let observation, let cause):
             guard configuration.enabled else { return }
             if cause != .ourselves { hearEchoes(at: now) }
             ledger.observe(observation, cause: cause)
+        case .neighbor(let observation):
+            guard neighbors.observe(observation), ledger.uses(observation.key) else { return }
+            let interface = topology.interface(index: observation.key.interfaceIndex)?.name ?? "?"
+            tell(.neighborFailed(observation.key.address, interface: interface))
         }
     }
 
@@ -153,7 +164,10 @@ extension KernelLoop {
         while absorbed < inbox.count {
             guard Self.now() < deadline else { return false }
             let end = min(absorbed + RouteSocket.batchSize, inbox.count)
-            for change in inbox[absorbed..<end] { ledger.set(change) }
+            for change in inbox[absorbed..<end] {
+                if !better.isEmpty { noteBetter(change) }
+                ledger.set(change)
+            }
             absorbed = end
         }
         inbox = []

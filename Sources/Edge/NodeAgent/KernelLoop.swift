@@ -24,6 +24,9 @@ package actor KernelLoop: Loop {
     var support = RouteSocket.NextHopSupport(style: .inline)
     private var reports = LogAllowance()
     var links = TopologyBuilder()
+    /// Routes of others that go before ours.
+    var better: BetterRoutes
+    var neighbors = NeighborTable()
     private(set) var topology = Topology()
     /// Next hops of sessions that ended, until the decision has told what remains without them.
     var leaving: Set<IPAddress> = []
@@ -61,10 +64,10 @@ package actor KernelLoop: Loop {
         self.configuration = configuration
         self.onTopology = onTopology
         self.onEvent = onEvent
-        ledger = RouteLedger(
-            RouteSettings(
-                table: configuration.table, metric: configuration.metric, owner: configuration.protocolID),
-            seed: .random(in: .min ... .max))
+        let settings = RouteSettings(
+            table: configuration.table, metric: configuration.metric, owner: configuration.protocolID)
+        ledger = RouteLedger(settings, seed: .random(in: .min ... .max))
+        better = BetterRoutes(settings)
     }
 
     isolated deinit {
@@ -80,6 +83,7 @@ package actor KernelLoop: Loop {
         self.commands = commands
         let monitor = try NetlinkMonitor(ownPortID: commands.portID, namespace: namespace)
         links = try commands.topology()
+        neighbors = try commands.neighbors()
         try chooseStyle(commands)
         try readRoutes(commands)
         needsReading = false
@@ -100,12 +104,15 @@ package actor KernelLoop: Loop {
             ledger.readNextHops(try readNextHops(commands))
         }
         links.beginReadingRoutes()
+        better.beginReading()
         for family in AddressFamily.allCases {
             for route in try commands.routes(family) {
                 links.read(complete(route), owner: configuration.protocolID)
                 if configuration.enabled { ledger.read(route) }
+                better.read(route)
             }
         }
+        better.endReading()
         _ = links.endReadingRoutes()
         if configuration.enabled { ledger.endReading() }
     }
@@ -185,6 +192,7 @@ package actor KernelLoop: Loop {
     package func snapshot() -> FIBSnapshot {
         var snapshot = ledger.snapshot()
         snapshot.fallback = support.reason
+        snapshot.describe(better, neighbors, of: ledger)
         return snapshot
     }
 

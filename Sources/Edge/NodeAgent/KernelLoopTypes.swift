@@ -51,6 +51,10 @@ package enum KernelEvent: Sendable, Hashable {
     case sweeping(Int)
     /// Groups of next hops changed in place, and routes with them.
     case regrouped(groups: Int, routes: Int)
+    /// Somebody's routes go before ours, because their metric is lower.
+    case outranked(Prefix, protocolID: UInt8, metric: UInt32, count: Int)
+    /// A next hop does not answer for its link address.
+    case neighborFailed(IPAddress, interface: String)
     /// The kernel lacks what the configuration asks for; what is done instead, and why.
     case fallback(GroupStyle, reason: String)
 }
@@ -88,11 +92,11 @@ struct KernelTally {
         }
     }
 
-    private static let any = Prefix(host: .v4(.any))
+    static let any = Prefix(host: .v4(.any))
     private var makers: [KernelEvent: (Int) -> KernelEvent] = [:]
 
     /// `kind` is what events that are counted together have in common.
-    private mutating func count(_ kind: KernelEvent, _ make: @escaping (Int) -> KernelEvent) {
+    mutating func count(_ kind: KernelEvent, _ make: @escaping (Int) -> KernelEvent) {
         if counts[kind] == nil {
             order.append(kind)
             makers[kind] = make

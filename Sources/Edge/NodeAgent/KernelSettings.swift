@@ -48,6 +48,9 @@ struct KernelSettings: Sendable {
             // 0 hashes addresses alone: all flows between two nodes take one uplink.
             Wish("net/ipv4/fib_multipath_hash_policy", "1") { $0 != "0" },
             Wish("net/ipv6/fib_multipath_hash_policy", "1") { $0 != "0" },
+            // Of several next hops that a route carries itself, one that does not answer on its link is passed over.
+            // Groups of nexthop objects do so by themselves (by hash), or not at all (resilient ones).
+            Wish("net/ipv4/fib_multipath_use_neigh", "1") { $0 == "1" },
             // Next hops behind a link without carrier are passed over at once, not after our own repair.
             Wish("net/ipv4/conf/all/ignore_routes_with_linkdown", "1") { $0 == "1" },
             Wish("net/ipv6/conf/all/ignore_routes_with_linkdown", "1") { $0 == "1" },

@@ -270,6 +270,19 @@ enum LogLine {
                 .warning, "routes cannot be installed",
                 [("prefix", prefix.description), ("reason", reason), ("count", "\(count)")]
             )
+        case .outranked(let prefix, let protocolID, let metric, let count):
+            (
+                .warning, "somebody's routes have a better metric; the kernel does not use ours",
+                [
+                    ("prefix", prefix.description), ("protocol", "\(protocolID)"), ("metric", "\(metric)"),
+                    ("count", "\(count)"),
+                ]
+            )
+        case .neighborFailed(let address, let interface):
+            (
+                .warning, "a next hop does not answer on its link",
+                [("nextHop", address.description), ("interface", interface)]
+            )
         case .overrun: (.warning, "kernel dropped notifications; all routes are read again", [])
         case .readFailed(let error): (.error, "cannot read from the kernel", [("reason", "\(error)")])
         case .regrouped(let groups, let routes):

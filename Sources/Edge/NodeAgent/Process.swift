@@ -31,6 +31,15 @@ package enum Process {
     /// through comes back by itself, a hundred faults of a microsecond or two.
     static func forgetRareCode() { clinux_forget_program_pages() }
 
+    /// Runs `body` on other threads, and ends the process with it.
+    package static func run(_ body: @escaping @Sendable () async -> Void) -> Never {
+        Task.detached {
+            await body()
+            exit(0)
+        }
+        dispatchMain()
+    }
+
     /// The host's name, the default of `node.name`.
     package static var hostname: String {
         var buffer = [CChar](repeating: 0, count: 256)

@@ -43,9 +43,8 @@ package struct IPAMPlugin: Plugin {
 
     /// Whether the attachment has addresses.
     package func hasReservation(_ request: Request) throws(PluginError) -> Bool {
-        try store(try IPAMConfig(request)) {
-            try $0.record(containerID: request.containerID, ifname: request.ifname) != nil
-        }
+        AddressStore(directory: try IPAMConfig(request).directory)
+            .hasRecord(containerID: request.containerID, ifname: request.ifname)
     }
 
     package func check(_ request: Request) throws(PluginError) {

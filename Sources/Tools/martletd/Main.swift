@@ -1,7 +1,18 @@
 import ArgumentParser
 import NodeAgent
 
+/// Where the program begins: with one thread, which is when a process can still give up what it may do as a whole.
 @main
+enum Program {
+    static func main() {
+        if let run = try? Martletd.parseAsRoot() as? Run {
+            Process.shareHeap()
+            Process.keepOnlyNeededCapabilities(configuration: run.config)
+        }
+        Process.run { await Martletd.main() }
+    }
+}
+
 struct Martletd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martletd", abstract: "The node agent of Martlet: speaks BGP and programs the kernel's routes.",
@@ -21,7 +32,6 @@ struct Run: AsyncParsableCommand {
     var config = "/etc/martlet/martletd.yaml"
 
     func run() async throws {
-        Process.shareHeap()
         do {
             try await AgentService.run(file: config)
         } catch {

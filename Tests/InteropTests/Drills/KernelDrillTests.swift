@@ -127,6 +127,14 @@ extension Interop {
                         let found = try table.space.require("ip", "route", "show", better).split(separator: "\n")
                         return found.count == 2 && found.contains { $0.contains("proto static") }
                     }
+                    let outranked = try table.node.json("fib", better)["routes"].array.first {
+                        $0["prefix"].string == better
+                    }
+                    #expect(outranked?["better"].string == "protocol static metric 1")
+                    #expect(try table.counter("routes_outranked") == 1)
+                    #expect(table.node.said("somebody's routes have a better metric") == 1)
+                    let target = better.replacingOccurrences(of: "0/24", with: "7")
+                    #expect(try table.node.ctl("explain", target).output.contains("metric 1 goes before it"))
                     #expect(try table.counter("route_repairs_total") == 0, "nobody fights")
                     // The place is free again: ours comes.
                     try table.space.require("ip", "route", "delete", place, "proto", "static")

@@ -11,6 +11,7 @@
 #include "CLinuxBFD.h"
 #include "CLinuxDatagram.h"
 #include "CLinuxNetlink.h"
+#include "CLinuxPrivileges.h"
 #include "CLinuxTCPAO.h"
 
 /// accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC.

@@ -51,6 +51,8 @@ package struct FIBRouteDocument: Codable, Sendable, Equatable {
     package var detail: String?
     /// The nexthop group that it uses in the kernel.
     package var group: UInt32?
+    /// The route of somebody else that the kernel uses instead, as `protocol static metric 5`.
+    package var better: String?
 
     package init(
         prefix: String, kind: String = "unicast", desired: [String], installed: [String], status: Status,
@@ -77,6 +79,10 @@ package struct FIBCountersDocument: Codable, Sendable, Equatable {
     package var repairs: Int = 0
     /// Complete readings of the kernel's table.
     package var resyncs: Int = 0
+    /// Routes that the kernel does not use, because somebody has better ones.
+    package var outranked: Int?
+    /// Next hops that do not answer on their link.
+    package var failedNeighbors: Int?
 
     package init(desired: Int = 0, installed: Int = 0, failed: Int = 0, repairs: Int = 0, resyncs: Int = 0) {
         self.desired = desired

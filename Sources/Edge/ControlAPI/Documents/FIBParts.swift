@@ -6,10 +6,22 @@ package struct NextHopsDocument: Codable, Sendable, Equatable {
     package var reason: String?
     /// Nexthop groups of ours, by id.
     package var groups: [NextHopGroupDocument]
+    /// The next hops in use, and what the kernel knows of them as neighbours.
+    package var neighbors: [NeighborDocument]?
 
     package init(style: String, reason: String? = nil, groups: [NextHopGroupDocument] = []) {
         (self.style, self.reason, self.groups) = (style, reason, groups)
     }
+}
+
+/// A next hop and its neighbour entry.
+package struct NeighborDocument: Codable, Sendable, Equatable {
+    /// As `via 192.0.2.1 dev eth0`.
+    package var nextHop: String
+    /// As `ip neighbour` says it; `none`: the kernel has had no need to ask.
+    package var state: String
+
+    package init(nextHop: String, state: String) { (self.nextHop, self.state) = (nextHop, state) }
 }
 
 /// One nexthop group.

@@ -9,7 +9,7 @@ extension Render {
             \(counters.failed) failed; \(Printable.count(counters.repairs, "repair")), \
             \(Printable.count(counters.resyncs, "full reading")) of the kernel
 
-            """ + nextHops(document.nextHops) + overlaps(document.overlapping ?? [])
+            """ + outranked(counters) + nextHops(document.nextHops) + overlaps(document.overlapping ?? [])
             + settings(document.settings ?? [])
         guard !document.routes.isEmpty else { return "No routes.\n\n" + summary }
         // Nobody sees the column whose kernel has no groups.
@@ -28,6 +28,11 @@ extension Render {
         return table.text + "\n" + summary
     }
 
+    private static func outranked(_ counters: FIBCountersDocument) -> String {
+        guard let count = counters.outranked, count > 0 else { return "" }
+        return "\(Printable.count(count, "route")) not used by the kernel: somebody else has one of a better metric\n"
+    }
+
     private static func nextHops(_ document: NextHopsDocument?) -> String {
         guard let document else { return "" }
         let style =
@@ -41,6 +46,7 @@ extension Render {
             text += "  group \(group.id): \(Printable.count(group.routes, "route")), "
             text += group.nextHops.joined(separator: ", ") + "\n"
         }
+        for neighbor in document.neighbors ?? [] { text += "  \(neighbor.nextHop): neighbour \(neighbor.state)\n" }
         return text
     }
 
