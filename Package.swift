@@ -114,7 +114,7 @@ let package = Package(
             ]),
 
         // Tests
-        tests("NetTypesTests", ["NetTypes"]),
+        tests("NetTypesTests", ["NetTypes", "TestKit"]),
         tests("BGPWireTests", ["BGPWire", "NetTypes", "TestKit"]),
         tests("BGPSessionTests", ["BGPSession", "BGPWire", "NetTypes"]),
         tests("BGPCaptureTests", ["BGPCapture", "BGPSession", "BGPWire", "NetTypes", "TestKit"]),

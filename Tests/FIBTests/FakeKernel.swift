@@ -14,6 +14,8 @@ struct FakeKernel {
     private(set) var objects: [UInt32: KernelNextHop] = [:]
     /// Notifications that nobody has read yet, in order.
     private var notices: [Notice] = []
+    /// Our own changes of routes are not told to us.
+    var dropsEchoes = false
     /// A test's own kernel faults.
     var refuse: (RouteOperation) -> RouteProblem? = { _ in nil }
     var refuseNextHop: (NextHopOperation) -> RouteProblem? = { _ in nil }
@@ -27,17 +29,21 @@ struct FakeKernel {
         case .add(let route):
             guard first == nil else { return RouteProblem(text: "File exists", isOccupied: true) }
             routes.append(bare(route))
-            notices.append(.route(.present(bare(route), isReplacing: false), cause))
+            tell(.present(bare(route), isReplacing: false), cause)
         case .replace(let route):
             guard let first else { return RouteProblem(text: "No such file or directory", isMissing: true) }
             routes[first] = bare(route)
-            notices.append(.route(.present(bare(route), isReplacing: true), cause))
+            tell(.present(bare(route), isReplacing: true), cause)
         case .delete(let route):
             let match = routes.firstIndex { $0.key == route.key && $0.protocolID == route.protocolID }
             guard let match else { return RouteProblem(text: "No such process", isMissing: true) }
-            notices.append(.route(.absent(routes.remove(at: match)), cause))
+            tell(.absent(routes.remove(at: match)), cause)
         }
         return nil
+    }
+
+    private mutating func tell(_ observation: RouteObservation, _ cause: RouteChangeCause) {
+        if cause != .ourselves || !dropsEchoes { notices.append(.route(observation, cause)) }
     }
 
     /// A route with a nexthop object names only that, as with `nexthop_compat_mode` 0.
@@ -139,6 +145,11 @@ struct Rig {
     private(set) var notes: [RouteLedger.Note] = []
     private(set) var operations: [RouteOperation] = []
     private(set) var nextHopOperations: [NextHopOperation] = []
+    /// Our own changes go unheard, until others change something: then all is heard for so many deliveries.
+    private var hearing: Int?
+    private var isDoubtful = false
+    /// What others do between two operations of ours.
+    var interfere: (inout FakeKernel) -> Void = { _ in }
 
     init(_ topology: Topology, style: GroupStyle = .inline) {
         ledger = RouteLedger(Sample.settings, topology: topology)
@@ -163,10 +174,23 @@ struct Rig {
     mutating func deliver(at now: Instant = Sample.instant(0)) {
         for notice in kernel.takeNotices() {
             switch notice {
-            case .route(let observation, let cause): ledger.observe(observation, cause: cause, at: now)
+            case .route(let observation, let cause):
+                if cause == .others, hearing != nil { setHearing(3) }
+                if ledger.observe(observation, cause: cause, at: now) { isDoubtful = true }
             case .nextHop(let observation, let cause): ledger.observe(observation, cause: cause)
             }
         }
+        ledger.drained()
+        if let hearing, hearing > 0 { setHearing(hearing - 1) }
+    }
+
+    /// Keeps back what the kernel tells of our own changes, as the loop does unless others change routes too.
+    mutating func dropEchoes() { setHearing(0) }
+
+    private mutating func setHearing(_ deliveries: Int) {
+        hearing = deliveries
+        ledger.hearsEchoes = deliveries > 0
+        kernel.dropsEchoes = deliveries == 0
     }
 
     /// A link of ours fails: the kernel says so, and nothing of what it took along.
@@ -190,14 +214,15 @@ struct Rig {
             let due = changes.isEmpty ? ledger.nextOperations(limit: 7, at: now) : []
             notes += ledger.takeNotes()
             if due.isEmpty, changes.isEmpty, ledger.isIdle {
-                guard needsReading else { return }
-                needsReading = false
+                guard needsReading || isDoubtful else { return }
+                (needsReading, isDoubtful) = (false, false)
                 read()
                 continue
             }
             for operation in due {
                 operations.append(operation)
                 if ledger.finish(operation, problem: kernel.apply(operation), at: now) { needsReading = true }
+                interfere(&kernel)
             }
             notes += ledger.takeNotes()
         }

@@ -4,7 +4,7 @@ import Testing
 @testable import FIB
 
 /// A random generator whose run can be repeated: xorshift64*.
-private struct Dice: RandomNumberGenerator {
+struct Dice: RandomNumberGenerator {
     private var state: UInt64
     init(seed: UInt64) { state = seed &* 2_685_821_657_736_338_717 | 1 }
     mutating func next() -> UInt64 {

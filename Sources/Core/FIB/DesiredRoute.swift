@@ -34,14 +34,29 @@ package struct DesiredRoute: Hashable, Sendable {
     }
 }
 
-/// A changed wish for one prefix; the latest one counts.
+/// A changed wish for one prefix; the latest one counts. 100,000 of them may wait for the kernel, so each is small, and
+/// those with the same next hops can share them.
 package struct FIBChange: Hashable, Sendable {
     package let prefix: Prefix
     /// Nil removes the route.
-    package let route: DesiredRoute?
+    let wish: Wish?
 
+    /// What is wished, without the prefix.
+    struct Wish: Hashable, Sendable {
+        /// As in `DesiredRoute`.
+        let nextHops: [DesiredNextHop]
+        let isBlackhole: Bool
+    }
+
+    /// `route` nil removes what was wished before; it has the same prefix otherwise.
     package init(prefix: Prefix, route: DesiredRoute?) {
         self.prefix = prefix
-        self.route = route
+        wish = route.map { Wish(nextHops: $0.nextHops, isBlackhole: $0.isBlackhole) }
     }
+
+    /// The wish of `other` for another prefix: both hold the same next hops in one place.
+    package init(prefix: Prefix, like other: FIBChange) { (self.prefix, wish) = (prefix, other.wish) }
+
+    /// Whether the route is to go.
+    package var isRemoval: Bool { wish == nil }
 }

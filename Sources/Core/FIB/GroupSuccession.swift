@@ -4,7 +4,7 @@ import NetTypes
 // would move every flow: the one that they stand on is changed in place.
 extension RouteLedger {
     /// A route waits for a group for its set, and stands on one that nobody keeps up to date any more.
-    mutating func offerSuccession(_ set: NextHopSets.Handle, _ entry: Entry) {
+    mutating func offerSuccession(_ set: NextHopSets.Handle, _ entry: RouteEntry) {
         guard let group = entry.installed?.group, group != 0, objects.owners[group] == nil,
             objects.groups[group] != nil
         else { return }
@@ -28,6 +28,8 @@ extension RouteLedger {
     }
 
     private func areAll(on group: UInt32, of set: NextHopSets.Handle) -> Bool {
-        entries.values.allSatisfy { $0.installed?.group != group || $0.hops == set && !$0.isAggregate }
+        table.ids.allSatisfy { id in
+            table[id].installed?.group != group || table[id].hops == set && !table[id].isAggregate
+        }
     }
 }

@@ -62,7 +62,12 @@ package struct KernelRoute: Hashable, Sendable {
         self.kind = kind
         self.protocolID = protocolID
         // The kernel says "dev lo" for an IPv6 unreachable route and nothing for an IPv4 one: neither means anything.
-        self.nextHops = kind == .unicast ? (nextHops.count < 2 ? nextHops : nextHops.sorted()) : []
+        self.nextHops = kind != .unicast ? [] : Self.isOrdered(nextHops) ? nextHops : nextHops.sorted()
+    }
+
+    /// Most are, and then all routes with the same next hops share one array.
+    private static func isOrdered(_ hops: [RouteNextHop]) -> Bool {
+        hops.count < 2 || zip(hops, hops.dropFirst()).allSatisfy { !($1 < $0) }
     }
 
     package var prefix: Prefix { key.prefix }

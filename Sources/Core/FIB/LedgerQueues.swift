@@ -1,27 +1,20 @@
 import NetTypes
 
-/// Prefixes to be looked at, each once, oldest first.
-struct DirtyQueue: Sendable {
-    private var waiting: [Prefix] = []
-    private var head = 0
-    private var members: Set<Prefix> = []
+/// Entries to be looked at, oldest first. Each is in it once: `RouteEntry.isQueued`.
+struct WorkQueue: Sendable {
+    private var waiting: [RouteID] = []
+    private var read = 0
 
-    var isEmpty: Bool { members.isEmpty }
+    var isEmpty: Bool { read == waiting.count }
 
-    mutating func append(_ prefix: Prefix) {
-        if members.insert(prefix).inserted { waiting.append(prefix) }
-    }
+    mutating func append(_ id: RouteID) { waiting.append(id) }
 
-    mutating func popFirst() -> Prefix? {
-        guard head < waiting.count else { return nil }
-        let prefix = waiting[head]
-        head += 1
-        members.remove(prefix)
-        if head == waiting.count {
-            waiting.removeAll(keepingCapacity: head <= 4096)
-            head = 0
-        }
-        return prefix
+    mutating func popFirst() -> RouteID? {
+        guard read < waiting.count else { return nil }
+        let id = waiting[read]
+        read += 1
+        waiting.dropRead(&read)
+        return id
     }
 }
 
@@ -43,7 +36,7 @@ struct RetryCalendar: Sendable {
     func text(_ prefix: Prefix) -> String? { failures[prefix]?.text }
 
     func isWaiting(_ prefix: Prefix, at now: Instant) -> Bool {
-        failures[prefix].map { $0.due > now } ?? false
+        !failures.isEmpty && failures[prefix].map { $0.due > now } ?? false
     }
 
     /// Counts a failure; `wait` overrides the back-off.
@@ -61,6 +54,7 @@ struct RetryCalendar: Sendable {
 
     /// Prefixes whose time has come. They stay known as failed until `forget`.
     mutating func popDue(at now: Instant) -> [Prefix] {
+        if days.isEmpty { return [] }
         var due: [Prefix] = []
         for day in days.keys.filter({ ($0 + 1) * 1_000_000_000 <= now.nanoseconds }) {
             due += (days.removeValue(forKey: day) ?? []).filter { failures[$0] != nil }

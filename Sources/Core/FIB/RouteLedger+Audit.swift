@@ -28,7 +28,8 @@ extension RouteLedger {
                 found.append(FIBDifference(prefix: route.prefix, text: "a route of a former configuration, \(place)"))
             }
         }
-        for (prefix, entry) in entries {
+        for id in table.ids where !table[id].isEmpty {
+            let (prefix, entry) = (table.prefix(id), table[id])
             let (target, reason) = target(prefix, entry)
             let text = difference(prefix, target, reason, ours.removeValue(forKey: prefix), holders[prefix], fresh)
             if let text { found.append(FIBDifference(prefix: prefix, text: text)) }

@@ -14,24 +14,35 @@ extension RouteLedger {
 
     // MARK: Users
 
-    mutating func install(_ installed: Installed?, in entry: inout Entry) {
-        objects.count(entry.installed?.group ?? 0, -1)
-        objects.count(installed?.group ?? 0, 1)
-        entry.installed = installed
-    }
-
-    mutating func uninstall(_ prefix: Prefix) {
-        guard let group = entries[prefix]?.installed?.group else { return }
-        objects.count(group, -1)
-        entries[prefix]?.installed = nil
+    /// Takes over what the kernel has in our place now; returns whether that is news.
+    @discardableResult
+    mutating func install(_ route: KernelRoute?, at id: RouteID) -> Bool {
+        let before = table[id].installed
+        let now = route.map { route in
+            InstalledRoute(
+                kind: route.kind, group: route.nextHopID,
+                list: route.nextHopID == 0 ? lists.retain(route.nextHops) : 0)
+        }
+        lists.release(before?.list ?? 0)
+        guard now != before else { return false }
+        if now?.group != before?.group {
+            objects.count(before?.group ?? 0, -1)
+            objects.count(now?.group ?? 0, 1)
+        }
+        table[id].installed = now
+        return true
     }
 
     mutating func release(_ hops: NextHopSets.Handle) {
-        for group in sets.release(hops) { objects.disown(group) }
+        guard let groups = sets.release(hops) else { return }
+        // The handle may be another set's tomorrow.
+        objects.needed.remove(hops)
+        objects.orphans[hops] = nil
+        for group in groups { objects.disown(group) }
     }
 
     /// The group for a route with these next hops: its present one if that fits; 0: none, it carries them itself.
-    func group(for set: NextHopSets.Handle, _ hops: [RouteNextHop], _ entry: Entry) -> UInt32 {
+    func group(for set: NextHopSets.Handle, _ hops: [RouteNextHop], _ entry: RouteEntry) -> UInt32 {
         guard objects.style != .inline else { return 0 }
         if let present = entry.installed?.group, present != 0, objects.fits(present, hops) { return present }
         return sets.groups(set).first { objects.fits($0, hops) } ?? 0
@@ -43,10 +54,11 @@ extension RouteLedger {
         objects.own(group, by: set)
     }
 
-    /// Whether a prefix cannot be worked on because its group is not made yet; then it will be.
-    mutating func waitsForGroup(_ entry: Entry) -> Bool {
-        guard objects.style != .inline, let set = entry.hops, !entry.isAggregate,
-            let hops = sets.hops(set), !sets.isRefused(set), group(for: set, hops, entry) == 0
+    /// Whether a prefix cannot be worked on because its group is not made yet; then it will be. `group` is the one that
+    /// it would use.
+    mutating func waitsForGroup(_ entry: RouteEntry, _ group: UInt32) -> Bool {
+        guard group == 0, objects.style != .inline, let set = entry.hops, !entry.isAggregate,
+            sets.hops(set) != nil, !sets.isRefused(set)
         else { return false }
         objects.needed.insert(set)
         offerSuccession(set, entry)
@@ -58,14 +70,14 @@ extension RouteLedger {
         guard !objects.edited.isEmpty else { return }
         let edited = objects.edited
         objects.edited = []
-        for (prefix, entry) in entries {
-            guard let group = entry.installed?.group, edited.contains(group) else { continue }
-            if entry.hops == nil || objects.owners[group] != entry.hops { queue.append(prefix) }
+        for id in table.ids {
+            guard let group = table[id].installed?.group, edited.contains(group) else { continue }
+            if table[id].hops == nil || objects.owners[group] != table[id].hops { enqueue(id) }
         }
     }
 
     private mutating func requeue(_ set: NextHopSets.Handle) {
-        for (prefix, entry) in entries where entry.hops == set { queue.append(prefix) }
+        for id in table.ids where table[id].hops == set { enqueue(id) }
     }
 
     // MARK: Work
@@ -205,11 +217,11 @@ extension RouteLedger {
             if let set = objects.owners[id] { sets.drop(id, of: set) }
             objects.disown(id)
         }
-        for (prefix, entry) in entries {
-            guard let group = entry.installed?.group, group != 0, effect.gone.contains(group) else { continue }
-            uninstall(prefix)
-            if cause == .others, entry.hops != nil { healing.insert(prefix) }
-            queue.append(prefix)
+        for id in table.ids {
+            guard let group = table[id].installed?.group, group != 0, effect.gone.contains(group) else { continue }
+            install(nil, at: id)
+            if cause == .others, table[id].hops != nil { table[id].isHealing = true }
+            enqueue(id)
         }
     }
 }

@@ -45,35 +45,27 @@ extension RouteLedger {
             reading?.misplaced[route.prefix, default: []].append(route)
             return
         }
-        var hops: [RouteNextHop] = []
-        if route.nextHopID == 0 {
-            hops = reading?.shared[route.nextHops] ?? route.nextHops
-            reading?.shared[hops] = hops
-        }
-        var entry = entries[route.prefix] ?? Entry()
-        let found = Installed(route, nextHops: hops)
-        entry.seen = reading?.number ?? 0
-        let isNews = entry.installed != found
-        install(found, in: &entry)
-        entries[route.prefix] = entry
-        if isNews { queue.append(route.prefix) }
+        let id = table.insert(route.prefix)
+        table[id].seen = reading?.number ?? 0
+        if install(route, at: id) { enqueue(id) }
     }
 
     /// What was not read is not there.
     package mutating func endReading() {
         guard let reading else { return }
         self.reading = nil
-        for (prefix, entry) in entries where entry.installed != nil && entry.seen != reading.number {
-            uninstall(prefix)
-            if entry.hops != nil || entry.isAggregate { healing.insert(prefix) }
-            queue.append(prefix)
+        for id in table.ids where table[id].isInstalled && table[id].seen != reading.number {
+            install(nil, at: id)
+            if table[id].hops != nil || table[id].isAggregate { table[id].isHealing = true }
+            enqueue(id)
         }
         for prefix in Set(foreign.keys).union(reading.foreign.keys) where foreign[prefix] != reading.foreign[prefix] {
-            entries[prefix]?.isReported = false
+            let id = table.insert(prefix)
+            table[id].isReported = false
             retries.forget(prefix)
-            queue.append(prefix)
+            enqueue(id)
         }
-        if isConverged { for prefix in reading.misplaced.keys { queue.append(prefix) } }
+        if isConverged { for prefix in reading.misplaced.keys { enqueue(prefix) } }
         foreign = reading.foreign
         misplaced = reading.misplaced
         objects.mayHaveGarbage = true
@@ -84,88 +76,96 @@ extension RouteLedger {
 
     /// Routes of ours that are installed and not desired, per family: what an earlier run left.
     package func adopted(_ family: AddressFamily) -> Int {
-        let placed = entries.lazy.filter { $0.key.family == family && $0.value.installed != nil }.count
+        let placed = table.ids.lazy.filter { table[$0].isInstalled && table.prefix($0).family == family }.count
         return placed + misplaced.lazy.filter { $0.key.family == family }.reduce(0) { $0 + $1.value.count }
     }
 
     // MARK: Notifications
 
-    /// Takes over a notification.
-    package mutating func observe(_ observation: RouteObservation, cause: RouteChangeCause, at now: Instant) {
+    /// Takes over a notification. Returns whether everything should be read again: the change may have come before or
+    /// after one of ours that was not told.
+    @discardableResult
+    package mutating func observe(
+        _ observation: RouteObservation, cause: RouteChangeCause, at now: Instant
+    ) -> Bool {
         let route = observation.route
-        guard concerns(route) else { return }
+        guard concerns(route) else { return false }
+        let id = table.find(route.prefix)
+        let isDoubtful = cause != .ourselves && id.map { table[$0].touched == stretch } == true
         if route.protocolID == settings.owner {
-            observeOurs(observation, cause: cause, at: now)
+            observeOurs(observation, id, cause: cause, at: now)
         } else {
-            observeForeign(observation, at: now)
+            observeForeign(observation, id)
         }
+        return isDoubtful
     }
 
-    private mutating func observeOurs(_ observation: RouteObservation, cause: RouteChangeCause, at now: Instant) {
+    private mutating func observeOurs(
+        _ observation: RouteObservation, _ known: RouteID?, cause: RouteChangeCause, at now: Instant
+    ) {
         let prefix = observation.route.prefix
         guard observation.route.key == settings.key(prefix) else { return observeMisplaced(observation) }
-        var entry = entries[prefix] ?? Entry()
-        let before = entry.installed
+        let id: RouteID
+        let isNews: Bool
         switch observation {
         case .present(let route, let isReplacing):
-            install(Installed(route), in: &entry)
+            id = known ?? table.insert(prefix)
+            isNews = install(route, at: id)
             if isReplacing { foreign[prefix] = nil }
         case .absent(let route):
-            install(before.flatMap { $0.without(route) }, in: &entry)
+            guard let known else { return }
+            id = known
+            isNews = install(remainder(of: prefix, table[id], without: route), at: id)
         }
-        guard entry.installed != before else { return }
-        entries[prefix] = entry
-        if cause == .others { contest(prefix, entry, at: now) }
-        queue.append(prefix)
-        dropIfEmpty(prefix)
+        guard isNews else { return }
+        if cause == .others { contest(id, prefix, at: now) }
+        enqueue(id)
+    }
+
+    /// What is left when the kernel reports a removal: of IPv6 routes single next hops go, one by one.
+    private func remainder(of prefix: Prefix, _ entry: RouteEntry, without gone: KernelRoute) -> KernelRoute? {
+        guard prefix.family == .ipv6, gone.kind == .unicast, let installed = entry.installed,
+            installed.kind == .unicast, installed.group == 0
+        else { return nil }
+        let left = lists[installed.list].filter { hop in
+            !gone.nextHops.contains { $0.gateway == hop.gateway && $0.interfaceIndex == hop.interfaceIndex }
+        }
+        return left.isEmpty ? nil : settings.route(prefix, nextHops: left)
     }
 
     private mutating func observeMisplaced(_ observation: RouteObservation) {
         let route = observation.route
         forget(route)
         if case .present = observation { misplaced[route.prefix, default: []].append(route) }
-        if isConverged { queue.append(route.prefix) }
+        if isConverged { enqueue(route.prefix) }
     }
 
-    private mutating func observeForeign(_ observation: RouteObservation, at now: Instant) {
+    private mutating func observeForeign(_ observation: RouteObservation, _ id: RouteID?) {
         let prefix = observation.route.prefix
         switch observation {
         case .present(let route, let isReplacing):
             foreign[prefix] = route
-            if isReplacing, entries[prefix] != nil { uninstall(prefix) }
+            if isReplacing, let id { install(nil, at: id) }
         case .absent(let route):
             guard foreign[prefix]?.protocolID == route.protocolID else { return }
             foreign[prefix] = nil
             retries.forget(prefix)
         }
-        guard entries[prefix] != nil else { return }
-        entries[prefix]?.isReported = false
-        queue.append(prefix)
+        guard let id else { return }
+        table[id].isReported = false
+        enqueue(id)
     }
 
     /// Somebody took our route away or changed it: it comes back at once, unless that has become a fight.
-    private mutating func contest(_ prefix: Prefix, _ entry: Entry, at now: Instant) {
+    private mutating func contest(_ id: RouteID, _ prefix: Prefix, at now: Instant) {
+        let entry = table[id]
         guard entry.hops != nil || entry.isAggregate, installedRoute(prefix, entry) != target(prefix, entry).route
         else {
             return
         }
-        healing.insert(prefix)
+        table[id].isHealing = true
         if let pause = contests.pause(prefix, at: now) {
             retries.fail(prefix, "another program keeps changing or removing it", after: pause, at: now)
         }
-    }
-}
-
-extension RouteLedger.Installed {
-    /// What is left when the kernel reports a removal: of IPv6 routes single next hops go, one by one.
-    func without(_ route: KernelRoute) -> Self? {
-        guard route.prefix.family == .ipv6, kind == .unicast, route.kind == .unicast else { return nil }
-        let left = nextHops.filter { hop in
-            !route.nextHops.contains { $0.gateway == hop.gateway && $0.interfaceIndex == hop.interfaceIndex }
-        }
-        guard group == 0, !left.isEmpty else { return nil }
-        var rest = self
-        rest.nextHops = left
-        return rest
     }
 }

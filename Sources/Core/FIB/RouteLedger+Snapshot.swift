@@ -4,8 +4,9 @@ extension RouteLedger {
     /// Desired against installed, by ascending prefix.
     package func snapshot() -> FIBSnapshot {
         var rows: [FIBRow] = []
-        rows.reserveCapacity(entries.count)
-        for (prefix, entry) in entries {
+        rows.reserveCapacity(table.count)
+        for id in table.ids where !table[id].isEmpty {
+            let (prefix, entry) = (table.prefix(id), table[id])
             let desired = entry.hops.map { sets.route(prefix, $0) }
             rows.append(
                 FIBRow(
@@ -27,18 +28,18 @@ extension RouteLedger {
 
     /// The wish for a prefix; nil: there is none.
     func desired(_ prefix: Prefix) -> DesiredRoute? {
-        entries[prefix].flatMap { entry in entry.hops.map { sets.route(prefix, $0) } }
+        table.find(prefix).flatMap { table[$0].hops }.map { sets.route(prefix, $0) }
     }
 
     /// Routes desired and routes installed, without the price of a snapshot.
     package var totals: (desired: Int, installed: Int) {
-        entries.reduce(into: (desired: 0, installed: misplaced.values.joined().count)) { totals, item in
-            totals.desired += item.value.hops != nil || item.value.isAggregate ? 1 : 0
-            totals.installed += item.value.installed != nil ? 1 : 0
+        table.ids.reduce(into: (desired: 0, installed: misplaced.values.joined().count)) { totals, id in
+            totals.desired += table[id].hops != nil || table[id].isAggregate ? 1 : 0
+            totals.installed += table[id].isInstalled ? 1 : 0
         }
     }
 
-    private func status(_ prefix: Prefix, _ entry: Entry) -> FIBStatus {
+    private func status(_ prefix: Prefix, _ entry: RouteEntry) -> FIBStatus {
         let (target, reason) = target(prefix, entry)
         if let reason { return .unresolved(reason) }
         if let failure = retries.text(prefix) { return .failed(failure) }

@@ -16,54 +16,31 @@ package struct RouteLedger: Sendable {
     var sets = NextHopSets()
     /// The kernel's nexthop objects.
     var objects: NextHopObjects
-    var entries: [Prefix: Entry] = [:]
+    var table: RouteTable
+    /// What installed routes carry themselves.
+    var lists = NextHopLists()
     /// Routes of ours in another table or with another metric: a former configuration's.
     var misplaced: [Prefix: [KernelRoute]] = [:]
     /// Foreign routes that hold our place.
     var foreign: [Prefix: KernelRoute] = [:]
-    var queue = DirtyQueue()
+    var queue = WorkQueue()
     var retries = RetryCalendar()
     var contests = ContestCounter()
-    /// Prefixes whose route somebody else took away, to be told when they are back.
-    var healing: Set<Prefix> = []
     var reading: Reading?
+    /// Whether notifications of our own changes of routes are told too. Without them nobody can say whether a change of
+    /// somebody else's came before or after one of ours that was not answered by `drained` yet.
+    package var hearsEchoes = true
+    /// Counts `drained`; never 0.
+    private(set) var stretch: UInt32 = 1
+    /// Entries of removed routes that are kept until `drained`: for what others did before, see `observe`.
+    var leftovers: [RouteID] = []
     var ownRoutes = OwnRouteWatch()
-
-    struct Entry: Sendable {
-        /// The desired next hops; nil when none are.
-        var hops: NextHopSets.Handle?
-        var isAggregate = false
-        /// Whether this run has wanted it: then it may be removed before convergence.
-        var wasDesired = false
-        /// What the kernel has of ours in our place.
-        var installed: Installed?
-        /// Told once, until it is resolved.
-        var isReported = false
-        /// The last full reading that saw it.
-        var seen: UInt32 = 0
-    }
-
-    struct Installed: Sendable, Equatable {
-        var kind: RouteKind
-        /// What the route carries itself; empty when it uses a group.
-        var nextHops: [RouteNextHop]
-        /// The nexthop object that it uses, or 0.
-        var group: UInt32 = 0
-
-        init(_ route: KernelRoute, nextHops: [RouteNextHop]? = nil) {
-            kind = route.kind
-            group = route.nextHopID
-            self.nextHops = group == 0 ? nextHops ?? route.nextHops : []
-        }
-    }
 
     /// A full reading of the kernel's routes that is under way.
     struct Reading: Sendable {
         var number: UInt32
         var foreign: [Prefix: KernelRoute] = [:]
         var misplaced: [Prefix: [KernelRoute]] = [:]
-        /// One array for all routes with the same next hops.
-        var shared: [[RouteNextHop]: [RouteNextHop]] = [:]
     }
 
     /// What the owner of the ledger may want to tell.
@@ -75,10 +52,12 @@ package struct RouteLedger: Sendable {
         case regrouped(groups: Int, routes: Int)
     }
 
-    package init(_ settings: RouteSettings, topology: Topology = Topology()) {
+    /// `seed` keys the table of prefixes: it should differ from process to process, for peers choose the prefixes.
+    package init(_ settings: RouteSettings, topology: Topology = Topology(), seed: UInt64 = 0) {
         self.settings = settings
         self.topology = topology
         objects = NextHopObjects(owner: settings.owner)
+        table = RouteTable(seed: seed)
     }
 
     package mutating func takeNotes() -> [Note] {
@@ -93,29 +72,27 @@ package struct RouteLedger: Sendable {
     /// Takes over the latest wish for a prefix.
     package mutating func set(_ change: FIBChange) {
         let prefix = change.prefix
-        let place = entries.index(forKey: prefix)
-        var entry = place.map { entries.values[$0] } ?? Entry()
+        guard let id = change.isRemoval ? table.find(prefix) : table.insert(prefix) else { return }
+        var entry = table[id]
         let old = entry.hops
-        entry.hops = change.route.map { sets.retain($0, topology: topology) }
+        entry.hops = change.wish.map { sets.retain($0, prefix.family, topology: topology) }
         if let old { release(old) }
         guard entry.hops != old else { return }
         ownRoutes.changed(prefix)
         entry.wasDesired = entry.wasDesired || entry.hops != nil
-        entry.isReported = false
-        if let place { entries.values[place] = entry } else { entries[prefix] = entry }
-        retries.forget(prefix)
-        queue.append(prefix)
+        touch(id, prefix, entry)
     }
 
     /// The node's own prefixes, which are `unreachable` as a whole.
     package mutating func setAggregates(_ prefixes: [Prefix]) {
         let wanted = Set(prefixes)
-        let present = Set(entries.lazy.filter(\.value.isAggregate).map(\.key))
+        let present = Set(table.ids.filter { table[$0].isAggregate }.map { table.prefix($0) })
         for prefix in wanted.symmetricDifference(present) {
-            var entry = entries[prefix] ?? Entry()
+            let id = table.insert(prefix)
+            var entry = table[id]
             entry.isAggregate = wanted.contains(prefix)
             entry.wasDesired = true
-            touch(prefix, entry)
+            touch(id, prefix, entry)
         }
     }
 
@@ -124,22 +101,25 @@ package struct RouteLedger: Sendable {
         guard !isConverged else { return 0 }
         isConverged = true
         objects.mayHaveGarbage = true
-        let stale = entries.filter { $0.value.installed != nil && $0.value.hops == nil && !$0.value.isAggregate }.keys
-        for prefix in stale { queue.append(prefix) }
-        for prefix in misplaced.keys { queue.append(prefix) }
-        return stale.count + misplaced.values.reduce(0) { $0 + $1.count }
+        var stale = 0
+        for id in table.ids where table[id].isInstalled && table[id].hops == nil && !table[id].isAggregate {
+            stale += 1
+            enqueue(id)
+        }
+        for prefix in misplaced.keys { enqueue(prefix) }
+        return stale + misplaced.values.reduce(0) { $0 + $1.count }
     }
 
     /// Wants nothing any more, and removes all of ours.
     package mutating func withdrawAll() {
         isConverged = true
-        for (prefix, entry) in entries {
-            if let hops = entry.hops { release(hops) }
-            entries[prefix]?.hops = nil
-            entries[prefix]?.isAggregate = false
-            queue.append(prefix)
+        for id in table.ids where table[id].isKnown {
+            if let hops = table[id].hops { release(hops) }
+            table[id].hops = nil
+            table[id].isAggregate = false
+            enqueue(id)
         }
-        for prefix in misplaced.keys { queue.append(prefix) }
+        for prefix in misplaced.keys { enqueue(prefix) }
         retries = RetryCalendar()
     }
 
@@ -157,13 +137,15 @@ package struct RouteLedger: Sendable {
         let changed = sets.update(topology)
         guard !changed.isEmpty else { return }
         for handle in changed { objects.dirty.formUnion(sets.groups(handle)) }
-        for (prefix, entry) in entries {
-            guard let hops = entry.hops, changed.contains(hops) else { continue }
+        for id in table.ids {
+            guard let hops = table[id].hops, changed.contains(hops) else { continue }
             // Its group does all there is to do.
-            if let group = entry.installed?.group, objects.owners[group] == hops, sets.hops(hops) != nil { continue }
-            entries[prefix]?.isReported = false
-            retries.forget(prefix)
-            queue.append(prefix)
+            if let group = table[id].installed?.group, objects.owners[group] == hops, sets.hops(hops) != nil {
+                continue
+            }
+            table[id].isReported = false
+            retries.forget(table.prefix(id))
+            enqueue(id)
         }
     }
 
@@ -173,11 +155,40 @@ package struct RouteLedger: Sendable {
     }
 
     /// A new wish is tried at once, whatever failed before.
-    private mutating func touch(_ prefix: Prefix, _ entry: Entry) {
-        entries[prefix] = entry
+    private mutating func touch(_ id: RouteID, _ prefix: Prefix, _ entry: RouteEntry) {
+        table[id] = entry
+        table[id].isReported = false
         retries.forget(prefix)
-        queue.append(prefix)
+        enqueue(id)
     }
+
+    // MARK: Entries
+
+    mutating func enqueue(_ id: RouteID) {
+        guard !table[id].isQueued else { return }
+        table[id].isQueued = true
+        queue.append(id)
+    }
+
+    /// Also where the ledger has nothing of ours: a route of ours may be elsewhere.
+    mutating func enqueue(_ prefix: Prefix) { enqueue(table.insert(prefix)) }
+
+    /// Lets go of an entry that says nothing. Whoever empties one queues it.
+    mutating func dropIfEmpty(_ id: RouteID, _ prefix: Prefix) {
+        guard table[id].isEmpty, !table[id].isQueued else { return }
+        table.remove(id)
+        if misplaced[prefix] == nil { retries.forget(prefix) }
+    }
+
+    /// Every notification of what happened until now has been taken over.
+    package mutating func drained() {
+        stretch = stretch == .max ? 1 : stretch + 1
+        for id in leftovers where table[id].isKnown { dropIfEmpty(id, table.prefix(id)) }
+        leftovers.removeAll(keepingCapacity: leftovers.count < 4096)
+    }
+
+    /// Whether `drained` has something to let go of.
+    package var hasLeftovers: Bool { !leftovers.isEmpty }
 
     mutating func count(_ change: (inout FIBCounters) -> Void) { change(&counters) }
 

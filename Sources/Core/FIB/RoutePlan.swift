@@ -64,6 +64,16 @@ extension RoutePlan {
         operations += ours.filter { $0.key != desired?.key }.map(RouteOperation.delete)
     }
 
+    /// Plans one prefix for which the kernel has nothing but perhaps `mine`, a route of ours in the desired place.
+    mutating func exchange(_ mine: KernelRoute?, for desired: KernelRoute?, sweepStale: Bool) {
+        switch (mine, desired) {
+        case (nil, nil): break
+        case (nil, let desired?): operations.append(.add(desired))
+        case (let mine?, nil): if sweepStale { operations.append(.delete(mine)) }
+        case (let mine?, let desired?): if mine != desired { operations.append(.replace(desired)) }
+        }
+    }
+
     private mutating func place(_ desired: KernelRoute, ours: [KernelRoute], installed: [KernelRoute], owner: UInt8) {
         let mine = ours.first { $0.key == desired.key }
         if let mine, mine == desired { return }

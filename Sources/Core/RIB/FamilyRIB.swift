@@ -305,18 +305,3 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
         return nil
     }
 }
-
-extension [UInt32] {
-    /// Drops what a queue's reader has consumed, half of the array or more at a time: a queue that is never quite empty
-    /// must not grow for ever.
-    mutating func dropRead(_ read: inout Int) {
-        if read == count {
-            removeAll(keepingCapacity: count < 65536)
-        } else if read > 4096, read > count / 2 {
-            removeSubrange(..<read)
-        } else {
-            return
-        }
-        read = 0
-    }
-}

@@ -3,12 +3,17 @@ import NetTypes
 
 /// Requests under construction. Netlink is in the byte order of the machine, addresses excepted.
 struct NetlinkWriter {
-    private(set) var bytes: [UInt8] = []
+    /// The first `count` octets are written.
+    private var room: [UInt8] = []
+    private var count = 0
     private var messageStart = 0
+
+    /// What was written.
+    var bytes: [UInt8] { Array(room[..<count]) }
 
     /// Starts a message of this type; `endMessage` fills in its length.
     mutating func beginMessage(_ type: UInt16, flags: UInt16, sequence: UInt32) {
-        messageStart = bytes.count
+        messageStart = count
         append(UInt32(0))
         append(type)
         append(flags)
@@ -16,17 +21,24 @@ struct NetlinkWriter {
         append(UInt32(0))
     }
 
-    mutating func endMessage() { patch(UInt32(bytes.count - messageStart), at: messageStart) }
+    mutating func endMessage() { patch(UInt32(count - messageStart), at: messageStart) }
 
     /// Sets more flags in the header of the message under construction.
     mutating func addFlags(_ flags: UInt16) {
-        guard bytes.count >= messageStart + 8 else { return }
-        bytes[messageStart + 6] |= UInt8(truncatingIfNeeded: flags)
-        bytes[messageStart + 7] |= UInt8(truncatingIfNeeded: flags >> 8)
+        guard count >= messageStart + 8 else { return }
+        room[messageStart + 6] |= UInt8(truncatingIfNeeded: flags)
+        room[messageStart + 7] |= UInt8(truncatingIfNeeded: flags >> 8)
     }
 
     mutating func append<T: FixedWidthInteger & BitwiseCopyable>(_ value: T) {
-        withUnsafeBytes(of: value) { bytes.append(contentsOf: $0) }
+        let start = count
+        count += MemoryLayout<T>.size
+        if count > room.count { room += Array(repeating: 0, count: max(256, count)) }
+        store(value, at: start)
+    }
+
+    private mutating func store<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
+        room.withUnsafeMutableBytes { $0.storeBytes(of: value, toByteOffset: offset, as: T.self) }
     }
 
     mutating func append(_ address: IPAddress) {
@@ -38,32 +50,30 @@ struct NetlinkWriter {
 
     /// An attribute, or a next hop, whose body `body` writes; padded to four octets.
     mutating func attribute(_ type: Int, _ body: (inout NetlinkWriter) -> Void) {
-        let start = bytes.count
+        let start = count
         append(UInt16(0))
         append(UInt16(truncatingIfNeeded: type))
         body(&self)
-        patch(UInt16(truncatingIfNeeded: bytes.count - start), at: start)
+        patch(UInt16(truncatingIfNeeded: count - start), at: start)
         pad()
     }
 
     /// A structure that begins with its own 16-bit length, as `rtnexthop` does.
     mutating func measured(_ body: (inout NetlinkWriter) -> Void) {
-        let start = bytes.count
+        let start = count
         append(UInt16(0))
         body(&self)
-        patch(UInt16(truncatingIfNeeded: bytes.count - start), at: start)
+        patch(UInt16(truncatingIfNeeded: count - start), at: start)
         pad()
     }
 
-    private mutating func pad() { while bytes.count % 4 != 0 { bytes.append(0) } }
+    private mutating func pad() { while count % 4 != 0 { append(UInt8(0)) } }
 
     private mutating func patch<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
-        withUnsafeBytes(of: value) { raw in
-            for (index, byte) in raw.enumerated() where offset + index < bytes.count { bytes[offset + index] = byte }
-        }
+        if offset + MemoryLayout<T>.size <= count { store(value, at: offset) }
     }
 
-    mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+    mutating func removeAll() { count = 0 }
 }
 
 /// The header of a message (`nlmsghdr`), and where its body lies.

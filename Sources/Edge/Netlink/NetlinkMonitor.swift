@@ -1,3 +1,4 @@
+import CLinux
 import CNetlink
 import FIB
 import NetTypes
@@ -8,7 +9,10 @@ package final class NetlinkMonitor {
     private let socket: NetlinkSocket
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
     /// The address of the socket whose operations are our own.
-    package var ownPortID: UInt32
+    package var ownPortID: UInt32 {
+        didSet { if dropsEchoes { dropEchoes() } }
+    }
+    private var dropsEchoes = false
 
     /// Listens at once; nothing that happens after this returns is missed without an overrun error.
     package init(ownPortID: UInt32, namespace: String? = nil) throws(NetlinkError) {
@@ -23,6 +27,22 @@ package final class NetlinkMonitor {
     package var descriptor: Int32 { socket.descriptor }
 
     package func close() { socket.close() }
+
+    /// From now on the kernel keeps back what it would tell of our own changes of routes, which costs it less than
+    /// telling; false: it does not. Nexthop objects are told as before.
+    @discardableResult
+    package func dropEchoes() -> Bool {
+        dropsEchoes =
+            clinux_drop_netlink(descriptor, ownPortID, UInt16(RTM_NEWROUTE), UInt16(RTM_DELROUTE)) == 0
+        return dropsEchoes
+    }
+
+    /// From now on everything is told.
+    package func hearEchoes() {
+        guard dropsEchoes else { return }
+        clinux_drop_nothing(descriptor)
+        dropsEchoes = false
+    }
 
     /// Reads one datagram; false when nothing waits. An error with `isOverrun` means that notifications were lost.
     /// `skipEchoes` saves reading what the answers to our operations have told already.

@@ -36,14 +36,13 @@ enum RouteMessage {
     ) {
         writer.beginMessage(UInt16(type), flags: UInt16(flags | NLM_F_REQUEST), sequence: sequence)
         let isDelete = type == RTM_DELROUTE
-        let head: [UInt8] = [
-            route.prefix.family.systemValue, route.prefix.length, 0, 0,
-            route.key.table < 256 ? UInt8(route.key.table) : 0,  // RTA_TABLE has the whole number
-            route.protocolID,
-            isDelete ? 255 : 0,  // any scope (RT_SCOPE_NOWHERE), or RT_SCOPE_UNIVERSE
-            typeByte(route.kind),
-        ]
-        for byte in head { writer.append(byte) }
+        writer.append(route.prefix.family.systemValue)
+        writer.append(route.prefix.length)
+        writer.append(UInt16(0))
+        writer.append(route.key.table < 256 ? UInt8(route.key.table) : 0)  // RTA_TABLE has the whole number
+        writer.append(route.protocolID)
+        writer.append(UInt8(isDelete ? 255 : 0))  // any scope (RT_SCOPE_NOWHERE), or RT_SCOPE_UNIVERSE
+        writer.append(typeByte(route.kind))
         writer.append(UInt32(0))
     }
 

@@ -20,7 +20,7 @@ struct HeldChanges {
     mutating func pass(_ new: [FIBChange]) -> [FIBChange] {
         guard mode != .nothing else { return new }
         return new.filter { change in
-            let isHeld = mode == .everything || change.route == nil
+            let isHeld = mode == .everything || change.isRemoval
             changes[change.prefix] = isHeld ? change : nil
             return !isHeld
         }
@@ -32,7 +32,7 @@ struct HeldChanges {
         let freed: [FIBChange]
         switch new {
         case .everything: return []
-        case .removals: freed = changes.values.filter { $0.route != nil }
+        case .removals: freed = changes.values.filter { !$0.isRemoval }
         case .nothing: freed = Array(changes.values)
         }
         for change in freed { changes[change.prefix] = nil }

@@ -11,7 +11,7 @@ extension KernelLoop {
 
     /// A route of ours is new where somebody has a better one.
     func noteBetter(_ change: FIBChange) {
-        guard change.route != nil, let other = better[change.prefix], !ledger.isDesired(change.prefix) else { return }
+        guard !change.isRemoval, let other = better[change.prefix], !ledger.isDesired(change.prefix) else { return }
         tally.noteBetter(other)
     }
 

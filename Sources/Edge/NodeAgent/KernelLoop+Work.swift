@@ -92,11 +92,26 @@ extension KernelLoop {
             } catch {
                 overrun(error)
                 // The source calls again while there is something to read, or to complain about.
-                guard error.isOverrun else { return true }
+                guard error.isOverrun else {
+                    ledger.drained()
+                    return true
+                }
             }
         }
         followsEchoes = false
+        ledger.drained()
+        if ledger.hearsEchoes, hearsEchoesUntil < Self.now() { ledger.hearsEchoes = !monitor.dropEchoes() }
         return true
+    }
+
+    /// Somebody else changes routes of ours: for a while every step counts, our own as well. With 100,000 routes on
+    /// their way, what we did would otherwise be most of what the kernel has to tell us.
+    private func hearEchoes(at now: Instant) {
+        followsEchoes = true
+        hearsEchoesUntil = now + .seconds(10)
+        guard !ledger.hearsEchoes else { return }
+        monitor?.hearEchoes()
+        ledger.hearsEchoes = true
     }
 
     private func overrun(_ error: NetlinkError) {
@@ -129,11 +144,11 @@ extension KernelLoop {
             guard configuration.enabled else { return }
             noteBetter(observation)
             guard ledger.concerns(observation.route) else { return }
-            if cause != .ourselves { followsEchoes = true }
-            ledger.observe(observation, cause: cause, at: now)
+            if cause != .ourselves { hearEchoes(at: now) }
+            if ledger.observe(observation, cause: cause, at: now) { needsReading = true }
         case .nextHop(let observation, let cause):
             guard configuration.enabled else { return }
-            if cause != .ourselves { followsEchoes = true }
+            if cause != .ourselves { hearEchoes(at: now) }
             ledger.observe(observation, cause: cause)
         case .neighbor(let observation):
             guard neighbors.observe(observation), ledger.uses(observation.key) else { return }

@@ -51,6 +51,8 @@ package actor KernelLoop: Loop {
     /// Whether our own operations' notifications are followed too: after a reading, or once somebody else changed
     /// routes, they are part of a sequence of which every step counts.
     var followsEchoes = false
+    /// Until when our own changes of routes are told to us too, because somebody else changed routes of ours.
+    var hearsEchoesUntil = Instant(nanoseconds: 0)
     var linksChanged = false
     /// Next hops that do not forward, though their interfaces are up.
     private var unreachable: Set<DeadGateway> = []
@@ -64,7 +66,8 @@ package actor KernelLoop: Loop {
         self.onEvent = onEvent
         let settings = RouteSettings(
             table: configuration.table, metric: configuration.metric, owner: configuration.protocolID)
-        (ledger, better) = (RouteLedger(settings), BetterRoutes(settings))
+        ledger = RouteLedger(settings, seed: .random(in: .min ... .max))
+        better = BetterRoutes(settings)
     }
 
     isolated deinit {
@@ -241,7 +244,7 @@ package actor KernelLoop: Loop {
         let deadline = Self.now() + .milliseconds(5)
         let isDone = work(until: deadline)
         guard source != nil else { return }
-        guard isDone else { return queueTurn() }
+        guard isDone, !ledger.hasLeftovers else { return queueTurn() }
         tellTally()
         arm()
         resumeWaiters()

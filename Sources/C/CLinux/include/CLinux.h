@@ -10,6 +10,7 @@
 
 #include "CLinuxBFD.h"
 #include "CLinuxDatagram.h"
+#include "CLinuxNetlink.h"
 #include "CLinuxPrivileges.h"
 #include "CLinuxTCPAO.h"
 

@@ -2,15 +2,17 @@
 ///
 /// A slot holds identifier and hash, so that passing over others, removing and growing look at no key: each key is a
 /// miss of the caches.
-struct SlotIndex: ~Copyable {
+package struct SlotIndex: Sendable {
     /// Hash in the upper half, identifier + 1 in the lower one; 0 is free.
     private var slots: [UInt64] = Array(repeating: 0, count: 16)
     /// Identifiers in it.
-    private(set) var count = 0
+    package private(set) var count = 0
+
+    package init() {}
 
     /// The identifier with this hash that `isMatch` says is the one.
     @inline(__always)
-    func find(_ hash: UInt32, _ isMatch: (UInt32) -> Bool) -> UInt32? {
+    package func find(_ hash: UInt32, _ isMatch: (UInt32) -> Bool) -> UInt32? {
         let mask = slots.count - 1
         var slot = Int(hash) & mask
         while slots[slot] != 0 {
@@ -24,11 +26,11 @@ struct SlotIndex: ~Copyable {
 
     /// Some bits of the place of a hash.
     @inline(__always)
-    func warm(_ hash: UInt32) -> UInt32 { UInt32(truncatingIfNeeded: slots[Int(hash) & (slots.count - 1)]) }
+    package func warm(_ hash: UInt32) -> UInt32 { UInt32(truncatingIfNeeded: slots[Int(hash) & (slots.count - 1)]) }
 
     /// Puts in an identifier that is not there.
     @inline(__always)
-    mutating func insert(_ hash: UInt32, _ id: UInt32) {
+    package mutating func insert(_ hash: UInt32, _ id: UInt32) {
         Self.place(UInt64(hash) << 32 | UInt64(id + 1), in: &slots)
         count += 1
         if count * 3 > slots.count * 2 { grow() }
@@ -36,7 +38,7 @@ struct SlotIndex: ~Copyable {
 
     /// Takes out an identifier; the entries behind it move up, so no tombstones gather.
     @inline(__always)
-    mutating func remove(_ hash: UInt32, _ id: UInt32) {
+    package mutating func remove(_ hash: UInt32, _ id: UInt32) {
         let mask = slots.count - 1
         let entry = UInt64(hash) << 32 | UInt64(id + 1)
         var hole = Int(hash) & mask

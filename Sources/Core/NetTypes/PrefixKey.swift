@@ -1,5 +1,3 @@
-import NetTypes
-
 /// A prefix packed for a hash table of one family.
 package protocol PrefixKey: BitwiseCopyable, Equatable, Sendable {
     /// The family of all keys of this type.
@@ -12,17 +10,18 @@ package protocol PrefixKey: BitwiseCopyable, Equatable, Sendable {
 
 /// Multiplies to 128 bits and folds: cheap, and mixes well enough for open addressing.
 @inline(__always)
-func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
+package func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
     let product = a.multipliedFullWidth(by: b)
     return product.high ^ product.low
 }
 
 /// The multiplier of `fold`: the golden ratio as a 64-bit fraction, an odd number without structure.
-let goldenRatio: UInt64 = 0x9e37_79b9_7f4a_7c15
+package var goldenRatio: UInt64 { 0x9e37_79b9_7f4a_7c15 }
 
 /// Address and length in eight octets.
 package struct IPv4Key: PrefixKey {
-    let rawValue: UInt64
+    /// The address in the upper bits, the length in the lowest eight.
+    package let rawValue: UInt64
 
     package static var family: AddressFamily { .ipv4 }
 
@@ -40,9 +39,12 @@ package struct IPv4Key: PrefixKey {
 
 /// Address and length in 24 octets.
 package struct IPv6Key: PrefixKey {
-    let high: UInt64
-    let low: UInt64
-    let length: UInt8
+    /// The first eight octets of the address.
+    package let high: UInt64
+    /// The last eight.
+    package let low: UInt64
+    /// 0...128.
+    package let length: UInt8
 
     package static var family: AddressFamily { .ipv6 }
 
