@@ -34,7 +34,8 @@ extension Agent {
             let key = BFDKeySource(file: "\(rack.directory)/none", keyID: 1, kind: .sha1)
             loop.set(
                 "p", BFDOrder(target: target, interfaceName: nil, settings: settings, keySource: key) { _ in })
-            #expect(await answers.loopChecks().contains { $0.name == "loop bfd" && !$0.ok })
+            #expect(
+                try await poll(within: 60) { await answers.loopChecks().contains { $0.name == "loop bfd" && !$0.ok } })
             for _ in 0..<100 { gate.signal() }
             #expect(try await poll(within: 60) { await answers.loopChecks().allSatisfy(\.ok) })
         }
