@@ -144,7 +144,7 @@ extension Rack {
         for node in nodes.indices {
             let link = link(node: node)
             for (prefix, hop) in zip(Rack.podCIDRs(node), [link.nodeIPv4, link.nodeIPv6]) {
-                try tors[0].require("ip", "route", "add", prefix, "via", hop, "metric", "1024")
+                try tors[0].require("ip", "route", "replace", prefix, "via", hop, "metric", "1024")
             }
         }
     }

@@ -59,6 +59,8 @@ extension LongDrill {
             try rack.setLink(tor: tor, node: node, up: false)
             pause(2)
             try rack.setLink(tor: tor, node: node, up: true)
+            // The kernel took those of the link away and told nobody: zebra would go on without a route of its own.
+            if tor == 0 { try rack.addStaticRoutes() }
         case .address: try renewAddress(tor, node)
         case .churn, .flush, .delete: try churn(node)
         }

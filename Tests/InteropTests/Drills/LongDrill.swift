@@ -197,7 +197,8 @@ final class LongDrill: @unchecked Sendable {
 
     private func state(_ node: Int) -> String {
         let routes = (try? rack.nodes[node].routes().map(\.description).joined(separator: "; ")) ?? ""
-        return "node \(node): \(routes)\n\(nodes[node].logTail)"
+        let routers = rack.tors.map { "\($0.name): " + ((try? $0.run(["ip", "route"]))?.output ?? "") }
+        return "node \(node): \(routes)\n\(routers.joined())\n\(nodes[node].logTail)"
     }
 
     private func checkAddresses() throws {
