@@ -109,6 +109,41 @@ import Testing
         #expect(sizes == (0, 0, 0))
     }
 
+    @Test func `a path that only shares traffic concerns the kernel, and no peer that is told the best`() throws {
+        var rib = RIBTables(policy: .node, seed: 5)
+        let (first, second, target) = (PeerID(rawValue: 1), PeerID(rawValue: 2), PeerID(rawValue: 3))
+        rib.setPeer(first, .external(65001, mode: .all))
+        rib.setPeer(second, .external(65002, "192.0.2.2", mode: .all))
+        rib.setPeer(target, .external(65003, "192.0.2.3"))
+        var export = ExportPolicy(
+            mode: .all, localAS: asn(64601), isExternal: true, families: .all, clusterID: RouterID(rawValue: 1))
+        export.ipv4NextHop = ip("192.0.2.10")
+        rib.startExport(to: target, export)
+        let prefix = cidr("11.0.0.0/24")
+        func announce(_ rib: inout RIBTables, _ id: PeerID, _ path: [UInt32]) {
+            rib.apply(.announce([prefix], .path(path), via: ip("192.0.2.\(id.rawValue)")), from: id, at: 0)
+        }
+        func told(_ rib: inout RIBTables) throws -> [ASPath] {
+            try decode(rib.takeMessages(.ipv4, for: target, limit: 10), isExternal: true).flatMap(\.announced)
+                .map { AttributeFields($0.attributes).asPath }
+        }
+        announce(&rib, first, [65001, 65009])
+        #expect(rib.takeChanges(limit: 10, describing: true).first?.best?.nextHops.count == 1)
+        #expect(try told(&rib).count == 1)
+        announce(&rib, second, [65002, 65009])
+        #expect(rib.takeChanges(limit: 10, describing: true).first?.best?.nextHops.count == 2)
+        let isWaiting = rib.hasMessages(.ipv4, for: target)
+        #expect(!isWaiting)
+        announce(&rib, second, [65002])
+        _ = rib.takeChanges(limit: 10, describing: true)
+        #expect(try told(&rib).map(\.description) == ["64601 65002"], "the best path now")
+        announce(&rib, second, [65002])
+        rib.removePaths(of: first)
+        while rib.hasWork { rib.work(limit: 10) }
+        _ = rib.takeChanges(limit: 10, describing: true)
+        #expect(try told(&rib).isEmpty)
+    }
+
     @Test func `updates of unknown peers and late ones of removed peers change nothing`() {
         var rib = RIBTables(policy: .node, seed: 5)
         rib.setPeer(PeerID(rawValue: 1), .external(65001))

@@ -49,7 +49,7 @@ struct AdjRIBOut<Key: PrefixKey>: ~Copyable {
 
     /// Queues all that is told to this group.
     mutating func mark(_ changes: [FamilyRIB<Key>.Change], in rib: inout FamilyRIB<Key>) {
-        for change in changes where change.hasNewOutcome || told.hasMany { mark(change.id, in: &rib) }
+        for change in changes where change.news == .best || told.hasMany { mark(change.id, in: &rib) }
     }
 
     /// Prefixes that are not as the group was told.

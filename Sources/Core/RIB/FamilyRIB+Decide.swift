@@ -13,7 +13,11 @@ extension FamilyRIB {
     mutating func decide(_ id: UInt32, touched: UInt32?, in context: inout Context) {
         let entry = entries[Int(id)]
         var changed = false
-        if let touched, paths[Int(touched)].isEqual || entry.best == touched + 1 { changed = true }
+        var isNewBest = false
+        if let touched {
+            changed = paths[Int(touched)].isEqual
+            isNewBest = entry.best == touched + 1
+        }
         let best: UInt32
         let reason: DecisionStep
         if entry.head == 0 {
@@ -33,11 +37,11 @@ extension FamilyRIB {
         if best != entry.best {
             if entry.best != 0 { counts[Int(paths[Int(entry.best - 1)].peer.rawValue)].best -= 1 }
             if best != 0 { counts[Int(paths[Int(best - 1)].peer.rawValue)].best += 1 }
-            changed = true
+            isNewBest = true
         }
         entries[Int(id)].best = best
         entries[Int(id)].reason = reason
-        if changed || tellsAllPaths { markDirty(id, hasNewOutcome: changed) }
+        if isNewBest || changed || tellsAllPaths { markDirty(id, isNewBest ? .best : changed ? .set : .paths) }
     }
 
     /// Decides for every prefix anew, after a change of the rules that paths are compared by.

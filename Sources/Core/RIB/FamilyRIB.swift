@@ -45,10 +45,23 @@ struct PrefixEntry: BitwiseCopyable {
     var reason: DecisionStep = .onlyPath
     /// In `changes`, waiting to be told.
     var isDirty = false
-    /// What waits to be told is another best path or ECMP set, not only another path beside them.
-    var hasNewOutcome = false
+    /// What waits to be told.
+    var news = News.paths
     /// Counted as a more specific prefix of an aggregate.
     var contributes = false
+
+    /// What changed of a prefix, the least first: a peer that is told the best path only need not hear that another one
+    /// shares the traffic now.
+    enum News: UInt8, BitwiseCopyable, Comparable {
+        /// Usable paths beside the ECMP set.
+        case paths
+        /// The ECMP set.
+        case set
+        /// The best path, or what it says.
+        case best
+
+        static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+    }
 }
 
 /// All paths of one family: every Adj-RIB-In and the Loc-RIB in one flat table.
@@ -197,7 +210,7 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
             entries[Int(id)].best = 0
             markDirty(id)
         } else if path.isEqual {
-            markDirty(id)
+            markDirty(id, .set)
         }
         freePaths.append(index)
         received.set(index, nil, &context)
@@ -214,9 +227,9 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
 
     // MARK: changes
 
-    /// Queues a prefix to be told: with a new best path or ECMP set, or only with other paths beside them.
-    mutating func markDirty(_ id: UInt32, hasNewOutcome: Bool = true) {
-        if hasNewOutcome { entries[Int(id)].hasNewOutcome = true }
+    /// Queues a prefix to be told.
+    mutating func markDirty(_ id: UInt32, _ news: PrefixEntry.News = .best) {
+        if news > entries[Int(id)].news { entries[Int(id)].news = news }
         guard !entries[Int(id)].isDirty else { return }
         entries[Int(id)].isDirty = true
         changes.append(id)
@@ -233,9 +246,9 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     mutating func drain(_ limit: Int) -> [Change] {
         let end = min(changesRead + limit, changes.count)
         let drained = changes[changesRead..<end].map { id in
-            let change = Change(id: id, hasNewOutcome: entries[Int(id)].hasNewOutcome)
+            let change = Change(id: id, news: entries[Int(id)].news)
             // It is still counted as used by `isDirty`.
-            entries[Int(id)].hasNewOutcome = false
+            entries[Int(id)].news = .paths
             return change
         }
         changesRead = end
@@ -246,8 +259,7 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
     /// A prefix that is not as it was told.
     struct Change: BitwiseCopyable {
         let id: UInt32
-        /// Its best path or ECMP set changed.
-        let hasNewOutcome: Bool
+        let news: PrefixEntry.News
     }
 
     /// All have heard of it.

@@ -247,7 +247,7 @@ package struct RIBTables: ~Copyable {
     ) {
         for change in drained {
             rib.contribute(change.id, to: &aggregates)
-            if let describe, change.hasNewOutcome { describe(rib.change(change.id, context)) }
+            if let describe, change.news >= .set { describe(rib.change(change.id, context)) }
             rib.told(change)
         }
     }
