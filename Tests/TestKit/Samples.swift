@@ -1,19 +1,7 @@
 import NetTypes
 
-/// A generator whose numbers depend on the seed alone (SplitMix64).
-package struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    package init(seed: UInt64) { state = seed }
-
-    package mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
-        return z ^ z >> 31
-    }
-}
+/// A generator whose numbers depend on the seed alone.
+package typealias SeededGenerator = SplitMix
 
 /// A prefix that a test writes down; a wrong one is a mistake in the test.
 package func cidr(_ text: String) -> Prefix {

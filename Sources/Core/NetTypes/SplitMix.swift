@@ -1,5 +1,5 @@
 /// Steele, Lea and Flood's SplitMix64: enough chance for jitter, and the same run for the same seed.
-package struct SplitMix: Sendable {
+package struct SplitMix: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     package init(seed: UInt64) { state = seed }
