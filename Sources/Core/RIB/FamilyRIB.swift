@@ -163,7 +163,7 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
 
     /// Reads what the removal of these prefixes will read. In a loop as short as this the processor waits for many
     /// misses of its caches at once; one removal after the other waits for each.
-    mutating func warm(_ prefixes: [Prefix]) {
+    mutating func warm(_ prefixes: ArraySlice<Prefix>) {
         for prefix in prefixes where prefix.family == Key.family {
             guard let id = self.prefixes.find(Key(prefix)) else { continue }
             let head = entries[Int(id)].head
