@@ -172,7 +172,7 @@ extension FamilyRIB {
         return isByAnother ? .outranked : .candidate(step)
     }
 
-    /// Whether MED took a path out of the decision before anything that sets the best one apart was looked at: a path of
+    /// Whether MED took a path out of the decision before what sets the best one apart was looked at: a path of
     /// its own neighbour AS did that, and need not have won itself.
     private func hasLowerMED(_ id: UInt32, than loser: Candidate, _ context: borrowing Context) -> Bool {
         var others: [UInt32] = []
