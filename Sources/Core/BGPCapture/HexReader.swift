@@ -3,30 +3,50 @@ import NetTypes
 /// Octets as text: digits with or without blanks, colons, commas, `0x`; dumps with offsets and characters beside them;
 /// comments from `#` or `//` on, of which the fixtures' `# context: WORDS` are read.
 struct HexReader: RecordReader {
-    private static let longestLine = 1 << 20
+    /// Octets of a line that are read at once: a whole capture may stand in one.
+    var longestLine = 1 << 20
 
     private var line = 0
+    /// The line goes on.
+    private var isWithin = false
     /// Set by the first line with octets: a dump begins at offset 0.
     private var hasOffsets: Bool?
     private var waiting: [CaptureRecord] = []
 
     mutating func next(_ queue: inout ByteQueue, isAtEnd: Bool) -> CaptureRecord? {
         while waiting.isEmpty {
-            guard let text = takeLine(&queue, isAtEnd: isAtEnd) else { return nil }
-            line += 1
+            if !isWithin { line += 1 }
+            guard let text = takeLine(&queue, isAtEnd: isAtEnd) else {
+                if !isWithin { line -= 1 }
+                return nil
+            }
             read(text)
         }
         return waiting.removeFirst()
     }
 
-    private func takeLine(_ queue: inout ByteQueue, isAtEnd: Bool) -> String? {
+    private mutating func takeLine(_ queue: inout ByteQueue, isAtEnd: Bool) -> String? {
         var length = 0
-        while let byte = queue.byte(at: length), byte != UInt8(ascii: "\n"), length < Self.longestLine { length += 1 }
+        while let byte = queue.byte(at: length), byte != UInt8(ascii: "\n"), length < longestLine { length += 1 }
         guard length < queue.count || isAtEnd && length > 0 else { return nil }
+        let isEnd = length == queue.count || queue.byte(at: length) == UInt8(ascii: "\n")
+        if !isEnd { length = cut(queue, before: length) }
         let text = String(decoding: queue.copy(from: 0, count: length), as: UTF8.self)
-        queue.drop(length + 1)
+        queue.drop(isEnd ? length + 1 : length)
+        isWithin = !isEnd
         return text
     }
+
+    /// Where a line that is too long is cut: between two words, or two octets of the one word that there is.
+    private func cut(_ queue: ByteQueue, before length: Int) -> Int {
+        for place in stride(from: length, to: 0, by: -1) where Self.separators.contains(queue.byte(at: place - 1) ?? 0)
+        {
+            return place
+        }
+        return max(2, length & ~1)
+    }
+
+    private static let separators = Set(" \t\r,;:".utf8)
 
     private mutating func read(_ text: String) {
         let characters = Array(text.unicodeScalars)
