@@ -20,7 +20,8 @@ extension ControlAnswers {
         }
         let attributes: PathAttributes?
         do throws(PathProblem) {
-            attributes = try self.attributes(query, peer, await agent.configuration.bgp)
+            let teller = await teller(query, peer, source, speaker)
+            attributes = try self.attributes(query, teller, await agent.configuration.bgp)
         } catch {
             return .error(status: 400, message: error.message)
         }
@@ -42,15 +43,27 @@ extension ControlAnswers {
         let message: String
     }
 
-    /// The path that the query describes; nil: none. What is not given is as a plain announcement of the peer has it.
+    /// Who a path that is described is from: on export the one that is named, or whose path is the best. nil: this node.
+    private func teller(
+        _ query: PolicyQuery, _ peer: Agent.PeerHandle, _ source: PeerID?, _ speaker: SpeakerLoop
+    ) async -> Agent.PeerHandle? {
+        if query.direction == .import { return peer }
+        let best = await speaker.paths(PathQuery(.usable, prefix: query.prefix)).views.first {
+            if case .best = $0.standing { true } else { false }
+        }
+        let id = source ?? best?.peer ?? .local
+        return await agent.peers.first { $0.id == id }
+    }
+
+    /// The path that the query describes; nil: none. What is not given is as a plain announcement of `teller` has it.
     private func attributes(
-        _ query: PolicyQuery, _ handle: Agent.PeerHandle, _ bgp: Configuration.BGPSettings
+        _ query: PolicyQuery, _ teller: Agent.PeerHandle?, _ bgp: Configuration.BGPSettings
     ) throws(PathProblem) -> PathAttributes? {
-        let (path, peer) = (query.path, handle.settings)
+        let path = query.path
         guard !path.isEmpty else { return nil }
         var fields = AttributeFields()
-        let isExternal = !peer.isInternal(bgp)
-        var numbers = query.direction == .import && isExternal && peer.asn.rawValue != 0 ? [peer.asn] : []
+        let external = teller.flatMap { $0.settings.isInternal(bgp) ? nil : $0.settings.asn }
+        var numbers = external.map { $0.rawValue == 0 ? [] : [$0] } ?? []
         if let text = path.asPath {
             let words = text.split(separator: " ")
             numbers = words.compactMap { ASNumber($0) }
@@ -72,12 +85,26 @@ extension ControlAnswers {
             }
             fields.largeCommunities.append(community)
         }
-        var nextHop = handle.place.target?.address ?? IPAddress(leftAligned: 0, family: query.prefix.family)
-        if let text = path.nextHop {
-            guard let address = IPAddress(text) else { throw PathProblem(message: "\"\(text)\" is no address") }
-            nextHop = address
-        }
+        let nextHop = try nextHop(query, teller)
         return PathAttributes(fields, nextHop: nextHop)
+    }
+
+    private func nextHop(_ query: PolicyQuery, _ teller: Agent.PeerHandle?) throws(PathProblem) -> IPAddress {
+        let family = query.prefix.family
+        if let text = query.path.nextHop {
+            guard let address = IPAddress(text) else { throw PathProblem(message: "\"\(text)\" is no address") }
+            guard address.family == family || address.family == .ipv6 else {
+                throw PathProblem(message: "\(address) is no next hop of an IPv6 prefix")
+            }
+            return address
+        }
+        guard let address = teller?.place.target?.address else { return IPAddress(leftAligned: 0, family: family) }
+        guard address.family == family || address.family == .ipv6 else {
+            throw PathProblem(
+                message:
+                    "a session with \(address) does not tell the next hop of an IPv6 prefix; give one with --next-hop")
+        }
+        return address
     }
 }
 
