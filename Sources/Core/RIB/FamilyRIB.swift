@@ -47,8 +47,8 @@ struct PrefixEntry: BitwiseCopyable {
     var isDirty = false
     /// What waits to be told.
     var news = News.paths
-    /// Counted as a more specific prefix of an aggregate.
-    var contributes = false
+    /// One more than the ORIGIN with which it is counted as a more specific prefix of aggregates; 0: it is not.
+    var contributed: UInt8 = 0
 
     /// What changed of a prefix, the least first: a peer that is told the best path only need not hear that another one
     /// shares the traffic now.

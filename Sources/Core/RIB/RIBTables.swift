@@ -250,7 +250,7 @@ package struct RIBTables: ~Copyable {
         _ aggregates: inout Aggregates, _ describe: ((LocRIBChange) -> Void)?
     ) {
         for change in drained {
-            rib.contribute(change.id, to: &aggregates)
+            rib.contribute(change.id, to: &aggregates, context)
             if let describe, change.news >= .set { describe(rib.change(change.id, context)) }
             rib.told(change)
         }
