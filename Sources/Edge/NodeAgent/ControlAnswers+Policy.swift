@@ -43,7 +43,7 @@ extension ControlAnswers {
         let message: String
     }
 
-    /// Who a path that is described is from: on export the one that is named, or whose path is the best. nil: this node.
+    /// Who a described path is from: on export the one that is named, or whose path is the best. nil: this node.
     private func teller(
         _ query: PolicyQuery, _ peer: Agent.PeerHandle, _ source: PeerID?, _ speaker: SpeakerLoop
     ) async -> Agent.PeerHandle? {
