@@ -94,6 +94,9 @@ extension RIBTables {
         context.aggregates.rows.filter(\.isActive).map(\.aggregate.prefix)
     }
 
+    /// Whether what others announce decides on something that the node announces as its own.
+    package var hasAggregates: Bool { !context.aggregates.isEmpty }
+
     /// Announces aggregates that have something inside from now on, and withdraws those that have not.
     mutating func settle(_ aggregates: Aggregates) {
         guard !aggregates.isEmpty || !context.aggregates.isEmpty else { return }
