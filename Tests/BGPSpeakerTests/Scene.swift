@@ -65,6 +65,7 @@ final class Scene {
 
     /// Whether every peer is up and has sent its End-of-RIB.
     var isConverged: Bool { speaker.isConverged }
+    var hasHeardAll: Bool { speaker.hasHeardAll }
 
     // MARK: events
 

@@ -40,6 +40,8 @@ actor SpeakerLoop: Loop {
     private var timer: LoopTimer?
     /// Peers of ranges may be on their way, and nobody knows how many: what they left waits for the time to pass.
     var awaitsCallers = false
+    /// When End-of-RIB need not be kept back any longer.
+    private var endOfRIBTime: Instant?
     /// When the deferral ends.
     private var deadline: Instant?
     let deferralTime: Duration
@@ -95,6 +97,7 @@ actor SpeakerLoop: Loop {
     private func tick() {
         let now = Instant.now
         speaker.expireRetained(at: now)
+        if let endOfRIBTime, endOfRIBTime <= now { speaker.isDeferring = false }
         if !isConverged, let deadline, deadline <= now { converge(byDeadline: !isComplete || awaitsCallers) }
         wake()
     }
@@ -283,7 +286,11 @@ actor SpeakerLoop: Loop {
             if !awaitsCallers { deadline = .now + Speaker.sweepGrace }
             tellConvergence()
         }
-        timer?.arm(([deadline, speaker.nextDeadline].compactMap { $0 } + waits).min(), at: .now)
+        if isStarted, endOfRIBTime == nil, speaker.isDeferring, !awaitsCallers, speaker.hasHeardAll {
+            endOfRIBTime = .now + Speaker.sweepGrace
+        }
+        let release = speaker.isDeferring ? endOfRIBTime : nil
+        timer?.arm(([deadline, release, speaker.nextDeadline].compactMap { $0 } + waits).min(), at: .now)
         if held.mode == .removals, !awaitsCallers, speaker.isConverged { endHoldSoon() }
         if isBusy { wake() }
     }
