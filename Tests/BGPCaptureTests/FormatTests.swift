@@ -61,6 +61,7 @@ import Testing
         ("Ethernet with two VLANs", 1, [UInt8](repeating: 2, count: 12) + [0x88, 0xa8, 0, 7, 0x81, 0, 0, 8, 8, 0]),
         ("raw", 12, []), ("IPv4", 228, []), ("null", 0, [2, 0, 0, 0]), ("loopback", 108, [0, 0, 0, 2]),
         ("cooked", 113, [UInt8](repeating: 0, count: 14) + [8, 0]),
+        ("cooked with a VLAN", 113, [UInt8](repeating: 0, count: 14) + [0x81, 0, 0, 7, 8, 0]),
         ("cooked, second version", 276, [8, 0] + [UInt8](repeating: 0, count: 18)),
     ]
 
@@ -120,6 +121,27 @@ import Testing
         #expect(decoded.names.starts(with: ["OPEN", "OPEN", "KEEPALIVE"]))
         #expect(decoded.notes.contains { $0.text.contains("the file ends within") })
         for length in stride(from: 1, to: bytes.count, by: 7) { _ = try? Decoded(Array(bytes.prefix(length))) }
+    }
+
+    @Test(arguments: [(179, 0), (1790, 4)] as [(UInt16, Int)])
+    func `a file without a message says so, and what there is in place of it`(port: UInt16, foreign: Int) throws {
+        let local = Endpoint(Recording.local.address, port: port)
+        var session = Recording(local, Recording.remote)
+        if foreign > 0 { session.send(Sample.keepalive) }
+        session.end()
+        var decoder = CaptureDecoder()
+        _ = try decoder.append(session.bytes[...])
+        _ = try decoder.finish()
+        let emptiness = try #require(decoder.emptiness)
+        let text = try #require(CapturePrinter().text(emptiness))
+        #expect(text.contains("no BGP message in"), "\(text)")
+        #expect(text.contains("TCP, but not of port 179") == (foreign > 0), "\(text)")
+        var settings = CaptureSettings()
+        settings.port = nil
+        var every = CaptureDecoder(settings)
+        _ = try every.append(session.bytes[...])
+        _ = try every.finish()
+        #expect((every.emptiness == nil) == (foreign > 0))
     }
 
     @Test func `what is no capture is refused with its first octets`() {

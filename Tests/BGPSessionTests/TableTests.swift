@@ -7,7 +7,7 @@ import Testing
 /// Every state meets every event.
 @Suite struct TableTests {
     /// Connection #1 brought to a state, in a peer that is brought there by its own calls.
-    private func rig(in state: PeerState) -> Rig {
+    static func rig(in state: PeerState) -> Rig {
         var rig = Rig(.test(passive: state == .active))
         guard state != .idle else { return rig }
         _ = rig.start()
@@ -20,13 +20,15 @@ import Testing
         return rig
     }
 
-    private static let messages: [Message] = [
-        .open(.test()), .open(.test(autonomousSystem: 1)), .open(.test(capabilities: [])), update, .keepalive,
-        .notification(NotificationMessage(6, 2)), .notification(NotificationMessage(2, 2)),
-        .routeRefresh(RouteRefresh(afi: 1, safi: 1)),
+    private static let messages: [(name: String, message: Message)] = [
+        ("OPEN", .open(.test())), ("OPEN of another AS", .open(.test(autonomousSystem: 1))),
+        ("OPEN without capabilities", .open(.test(capabilities: []))), ("UPDATE", update), ("KEEPALIVE", .keepalive),
+        ("NOTIFICATION 6.2", .notification(NotificationMessage(6, 2))),
+        ("NOTIFICATION 2.2", .notification(NotificationMessage(2, 2))),
+        ("ROUTE-REFRESH", .routeRefresh(RouteRefresh(afi: 1, safi: 1))),
     ]
 
-    private struct Step: Sendable {
+    struct Step: Sendable {
         let name: String
         let run: @Sendable (inout Rig) -> [String]
 
@@ -43,8 +45,8 @@ import Testing
         }
     }
 
-    private static let steps: [Step] =
-        messages.map { message in Step("received \(message.name)") { $0.received(message, on: 1) } } + [
+    static let steps: [Step] =
+        messages.map { entry in Step("received \(entry.name)") { $0.received(entry.message, on: 1) } } + [
             Step("start") { $0.start() }, Step("stop") { $0.stop(nil) },
             Step("stop with Cease") { $0.stop(NotificationMessage(6, 2)) }, Step("accepted") { $0.accepted() },
             Step("connected") { $0.connected(1) }, Step("connectFailed") { $0.refused(1) },
@@ -57,7 +59,7 @@ import Testing
         ]
 
     @Test func `each state is reached`() {
-        for state in PeerState.allCases { #expect(rig(in: state).status.state == state) }
+        for state in PeerState.allCases { #expect(Self.rig(in: state).status.state == state) }
     }
 
     @Test func `any three events in any state close a connection at most once and keep status and actions in step`() {
@@ -73,7 +75,7 @@ import Testing
     }
 
     private func check(_ state: PeerState, _ steps: [Step]) {
-        var rig = rig(in: state)
+        var rig = Self.rig(in: state)
         var shown = state
         var up = state == .established ? 1 : 0
         var closed: Set<String> = []
@@ -108,7 +110,7 @@ import Testing
         ]
         for (state, code, messages) in expected {
             for message in messages {
-                var rig = rig(in: state)
+                var rig = Self.rig(in: state)
                 let actions = rig.received(message, on: 1)
                 #expect(actions.starts(with: ["send #1 \(code) 0\(message.type)", "close #1"]))
                 #expect(rig.status.state == .idle)
@@ -119,7 +121,7 @@ import Testing
     @Test func `a NOTIFICATION ends the connection in every state and is never answered`() {
         for state in [PeerState.openSent, .openConfirm, .established] {
             for notification in [NotificationMessage(2, 2), NotificationMessage(6, 2), NotificationMessage(0, 0)] {
-                var rig = rig(in: state)
+                var rig = Self.rig(in: state)
                 let actions = rig.received(.notification(notification), on: 1)
                 #expect(actions.first == "close #1")
                 #expect(!actions.contains { $0.hasPrefix("send") })
@@ -141,14 +143,14 @@ import Testing
             (.established, ["send #1 6.2", "close #1", "down administrative", "Established -> Idle"]),
         ]
         for (state, actions) in expected {
-            var stopped = rig(in: state)
+            var stopped = Self.rig(in: state)
             #expect(stopped.stop(cease) == actions)
             #expect(stopped.peer.nextDeadline == nil)
             #expect(stopped.status.isStopped)
             #expect(stopped.status.flaps == 0)
             stopped.wait(.seconds(1000))
             #expect(stopped.tick() == [])
-            var silent = rig(in: state)
+            var silent = Self.rig(in: state)
             #expect(silent.stop(nil) == actions.filter { !$0.hasPrefix("send") })
         }
     }
@@ -163,7 +165,7 @@ import Testing
 
     @Test func `a restart of a stopped peer is a fresh beginning`() {
         for state in PeerState.allCases {
-            var rig = rig(in: state)
+            var rig = Self.rig(in: state)
             _ = rig.stop(nil)
             #expect(rig.start().last == (state == .active ? "Idle -> Active" : "Idle -> Connect"))
             #expect(rig.start() == [])

@@ -189,7 +189,7 @@ final class VirtualNetwork {
             if let family = update.endOfRIB { links[index].pipes[side].ends.append(family) }
             updates.append(update)
         }
-        receiver.speaker.receive(updates, from: links[index].ids[1 - side], at: .seconds(clock))
+        receiver.speaker.receive(UpdateBatch(updates), from: links[index].ids[1 - side], at: .seconds(clock))
     }
 
     /// Whatever is under way arrives.

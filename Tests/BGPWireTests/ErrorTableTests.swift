@@ -57,7 +57,7 @@ private let table = [
 ]
 
 /// What a unicast speaker does not know: passed on with the partial bit where it is transitive, else dropped.
-private let unknown: [UInt8] = [20, 21, 22, 23, 27, 28, 29, 33, 36, 37, 38, 40, 99, 128, 255]
+private let unknown: [UInt8] = [20, 21, 22, 23, 24, 27, 28, 29, 33, 34, 36, 37, 38, 39, 40, 99, 128, 255]
 
 @Suite struct ErrorTableTests {
     private static let contexts = [

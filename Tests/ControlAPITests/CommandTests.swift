@@ -65,6 +65,22 @@ struct CommandTests {
         }
     }
 
+    @Test func `options may stand before a command, also one of two words`() async throws {
+        let provider = ClosureProvider { .error(status: 404, message: $0.path) }
+        try await withServer(provider) { socket, _ async throws in
+            for (arguments, path) in [
+                (["-o", "json", "routes", "10.1.2.3"], "/v1/routes?address=10.1.2.3"),
+                (["policy", "test", "a", "10.0.0.0/8"], "/v1/policy/a/10.0.0.0%2F8?direction=import"),
+                (["fib", "verify"], "/v1/fib/verify"),
+            ] {
+                let finished = try await Self.martletctl(["--socket", socket] + arguments)
+                #expect(finished.errors == "martletctl: \(path)\n")
+            }
+            let ipam = try await Self.martletctl("--state-dir", "/nonexistent", "-o", "json", "ipam", "show")
+            #expect(ipam.status != 2, "\(ipam.errors)")
+        }
+    }
+
     @Test func `a probe learns that a peer is down`() async throws {
         try await withServer { socket, _ async throws in
             #expect(try await Self.martletctl("sessions", "--check", "--socket", socket).status == 3)

@@ -14,6 +14,8 @@ final class Recorder: @unchecked Sendable {
     var closedReasons: [String] = []
     var connectedCount = 0
     var drainedCount = 0
+    /// What had come in when the connection said that this was all for now.
+    var rests: [Int] = []
     var onReceived: (UnsafeRawBufferPointer) -> Void = { _ in }
 
     func handlers() -> TCPConnection.Handlers {
@@ -23,7 +25,8 @@ final class Recorder: @unchecked Sendable {
                 self.received += Array(bytes)
                 self.onReceived(bytes)
             },
-            closed: { self.closedReasons.append($0) }, drained: { self.drainedCount += 1 })
+            rested: { self.rests.append(self.received.count) }, closed: { self.closedReasons.append($0) },
+            drained: { self.drainedCount += 1 })
     }
 
     /// Asks on the queue, between events, until `condition` holds; false after ten seconds.

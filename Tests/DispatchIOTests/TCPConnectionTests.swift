@@ -86,6 +86,24 @@ import Testing
         #expect(recorder.wait { $0.closedReasons == ["the peer closed the connection"] })
     }
 
+    @Test func `the end of what came in is told after it, and before the end of the connection`() throws {
+        let recorder = Recorder()
+        let (connection, other) = try Loopback.pair(recorder)
+        recorder.queue.sync { connection.setReading(false) }
+        let bytes = pattern(3_000_000)
+        let sent = inBackground { other.send(bytes) }
+        #expect(recorder.wait { _ in connection.hasUnreadInput })
+        recorder.queue.sync { connection.setReading(true) }
+        #expect(recorder.wait { $0.received.count == bytes.count && $0.rests.last == bytes.count })
+        sent()
+        // A read is 16 KiB; what was there together is told of once, and a turn's share is a megabyte.
+        #expect(recorder.queue.sync { recorder.rests.filter { $0 > 0 }.first ?? 0 } > 16384)
+        recorder.queue.sync { recorder.rests = [] }
+        other.close()
+        #expect(recorder.wait { $0.closedReasons == ["the peer closed the connection"] })
+        #expect(recorder.queue.sync { recorder.rests } == [bytes.count])
+    }
+
     @Test func `while reading is paused nothing is told and unread input is seen`() throws {
         let recorder = Recorder()
         let (connection, other) = try Loopback.pair(recorder)

@@ -37,6 +37,16 @@ struct HistoryBookTests {
         #expect(events[1].firstMilliseconds == 10 && events[1].lastMilliseconds == 10_000)
     }
 
+    @Test func `an event after quiet is written at once, a burst once a second`() {
+        let now = DispatchTime(uptimeNanoseconds: 100_000_000_000)
+        let soon = now + .milliseconds(20)
+        #expect(HistoryBook.writeTime(after: nil, at: now) == soon)
+        #expect(HistoryBook.writeTime(after: DispatchTime(uptimeNanoseconds: 98_000_000_000), at: now) == soon)
+        #expect(
+            HistoryBook.writeTime(after: DispatchTime(uptimeNanoseconds: 99_500_000_000), at: now)
+                == DispatchTime(uptimeNanoseconds: 100_500_000_000))
+    }
+
     @Test func `a long text is cut`() {
         let book = HistoryBook()
         book.note("tor", .fault, String(repeating: "x", count: 100_000))

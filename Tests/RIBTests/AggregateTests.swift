@@ -21,8 +21,9 @@ import Testing
         return rib
     }
 
-    private func announce(_ rib: inout RIBTables, _ prefix: String) {
-        rib.apply(.announce([cidr(prefix)], .path([65001]), via: ip("192.0.2.1")), from: tor, at: 1)
+    private func announce(_ rib: inout RIBTables, _ prefix: String, origin: UInt8 = 0) {
+        let fields = AttributeFields.path([65001]) { $0.origin = origin }
+        rib.apply(.announce([cidr(prefix)], fields, via: ip("192.0.2.1")), from: tor, at: 1)
     }
 
     /// What the other peer holds after everything was told.
@@ -57,6 +58,33 @@ import Testing
         rib.removePaths(of: tor)
         try flush(&rib, &told)
         #expect(told.isEmpty && rib.activeAggregates.isEmpty)
+        #expect(rib.sizes.attributes == 0 && rib.sizes.ipv4 == 0)
+    }
+
+    @Test func `have the worst ORIGIN of what is inside, as that comes, changes and goes`() throws {
+        var rib = rib()
+        var told: [Prefix: PathAttributes] = [:]
+        rib.setAggregates([Aggregate(prefix: block)])
+        func origin() throws -> UInt8? {
+            try flush(&rib, &told)
+            return told[block].map { AttributeFields($0).origin }
+        }
+        announce(&rib, "10.244.17.0/24")
+        #expect(try origin() == 0)
+        announce(&rib, "10.244.18.0/24", origin: 1)
+        #expect(try origin() == 1)
+        announce(&rib, "10.244.19.0/24", origin: 2)
+        #expect(try origin() == 2, "INCOMPLETE if one of them is (RFC 4271 section 9.2.2.2)")
+        announce(&rib, "10.244.19.0/24", origin: 0)
+        #expect(try origin() == 1)
+        announce(&rib, "10.244.17.0/24", origin: 2)
+        #expect(try origin() == 2)
+        rib.setAggregates([Aggregate(prefix: block, summaryOnly: true)])
+        #expect(try origin() == 2, "and those that are counted when the configuration changes")
+        rib.apply(Update(withdrawn: [cidr("10.244.17.0/24"), cidr("10.244.18.0/24")]), from: tor, at: 1)
+        #expect(try origin() == 0)
+        rib.removePaths(of: tor)
+        #expect(try origin() == nil)
         #expect(rib.sizes.attributes == 0 && rib.sizes.ipv4 == 0)
     }
 

@@ -10,6 +10,16 @@ import Testing
             .path([number % 7 + 1, number]), nextHop: ip(number.isMultiple(of: 2) ? "192.0.2.1" : "2001:db8::1"))
     }
 
+    /// As a value, or where it came from the wire: a set is the same either way.
+    private func intern(_ number: UInt32, fromBatch: Bool, _ store: inout AttributeStore) -> UInt32 {
+        guard fromBatch else { return store.intern(attributes(number)) }
+        let batch: UpdateBatch = [
+            .announce([cidr("10.1.0.0/24")], .path([65000]), via: ip("192.0.2.9")),
+            Update(announced: [Announcement(attributes: attributes(number), prefixes: [cidr("10.2.0.0/24")])]),
+        ]
+        return store.intern(batch, batch.entries[1])
+    }
+
     @Test(arguments: 1...20) func `counts users as a dictionary does and forgets what nobody uses`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         var store = AttributeStore(seed: seed)
@@ -27,7 +37,7 @@ import Testing
                     if users[number] == 0 { handles[number] = nil }
                 }
             } else {
-                let handle = store.intern(attributes(number))
+                let handle = intern(number, fromBatch: Bool.random(using: &random), &store)
                 if let known = handles[number] { #expect(known == handle, "seed \(seed) step \(step)") }
                 handles[number] = handle
                 users[number, default: 0] += 1

@@ -76,3 +76,10 @@ extension RIBTables {
         return bytes
     }
 }
+
+extension RIBTables {
+    /// Applies one UPDATE.
+    mutating func apply(_ update: Update, from id: PeerID, at seconds: UInt32) {
+        apply(UpdateBatch([update]), from: id, at: seconds)
+    }
+}

@@ -26,6 +26,9 @@ package struct CaptureDecoder: Sendable {
     private var told: Set<String> = []
     private var entries: [CaptureEntry] = []
     private var number = 0
+    /// Packets so far, and those with TCP of other ports.
+    private var packets = 0
+    private var passedOver = 0
     private var lastTime: CaptureTime?
     private var lastOffset = 0
 
@@ -58,6 +61,16 @@ package struct CaptureDecoder: Sendable {
             collect(index)
         }
         return take()
+    }
+
+    /// Said of a file of packets in which there was no message, once it is at its end: silence could mean anything.
+    package var emptiness: CaptureEntry? {
+        guard number == 0, reader is PcapReader || reader is PcapngReader else { return nil }
+        var text = "no BGP message in \(packets) packet\(packets == 1 ? "" : "s")"
+        if let port = settings.port, passedOver > 0 {
+            text += ": \(passedOver) \(passedOver == 1 ? "is" : "are") TCP, but not of port \(port) (see --port)"
+        }
+        return .note(CaptureNote(time: nil, place: .octet(lastOffset), text: text))
     }
 
     private mutating func take() -> [CaptureEntry] {
@@ -119,6 +132,7 @@ package struct CaptureDecoder: Sendable {
 
     private mutating func handle(_ packet: LinkPacket) {
         (lastTime, lastOffset) = (packet.time, packet.offset)
+        packets += 1
         switch PacketParser.parse(packet) {
         case .other: break
         case .unreadable(let text):
@@ -126,7 +140,10 @@ package struct CaptureDecoder: Sendable {
             guard told.count < 64, told.insert(text).inserted else { return }
             entries.append(.note(CaptureNote(time: packet.time, place: .octet(packet.offset), text: text)))
         case .segment(let segment):
-            if let port = settings.port, segment.source.port != port, segment.destination.port != port { return }
+            if let port = settings.port, segment.source.port != port, segment.destination.port != port {
+                passedOver += 1
+                return
+            }
             handle(segment, SessionDecoder.Origin(time: packet.time, fileOffset: packet.offset))
         }
     }

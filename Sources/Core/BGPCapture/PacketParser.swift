@@ -31,7 +31,7 @@ enum PacketParser {
         let view = ByteView(bytes)
         let cut = packet.length - packet.bytes.count
         switch packet.linkType {
-        case 1: return ethernet(view, cut)
+        case 1: return protocolNumber(view.u16(12), bytes.dropFirst(14), cut)
         case 101, 12, 14, 228, 229: return ip(bytes, cut)
         case 0, 108: return ip(bytes.dropFirst(4), cut)
         case 113: return protocolNumber(view.u16(14), bytes.dropFirst(16), cut)
@@ -40,18 +40,14 @@ enum PacketParser {
         }
     }
 
-    private static func ethernet(_ view: ByteView, _ cut: Int) -> Result {
-        var place = 12
-        while let type = view.u16(place) {
-            guard type == 0x8100 || type == 0x88a8 || type == 0x9100 else {
-                return protocolNumber(type, view.rest(place + 2), cut)
-            }
-            place += 4
-        }
-        return .unreadable("a packet ends within its Ethernet header")
-    }
-
+    /// What a packet is after the header of its link says its type: VLAN tags may stand before IP, and behind a cooked
+    /// header as well.
     private static func protocolNumber(_ type: Int?, _ bytes: ArraySlice<UInt8>, _ cut: Int) -> Result {
+        var (type, bytes) = (type, bytes)
+        while type == 0x8100 || type == 0x88a8 || type == 0x9100 {
+            type = ByteView(bytes).u16(2)
+            bytes = bytes.dropFirst(4)
+        }
         guard let type else { return .unreadable("a packet ends within the header of its link") }
         return type == 0x0800 || type == 0x86dd ? ip(bytes, cut) : .other
     }

@@ -277,12 +277,12 @@ package struct Speaker: ~Copyable {
     }
 
     /// Applies UPDATEs of an established session, in their order.
-    package mutating func receive(_ updates: [Update], from id: PeerID, at now: Instant) {
+    package mutating func receive(_ batch: UpdateBatch, from id: PeerID, at now: Instant) {
         guard peers[id]?.session != nil else { return }
         let seconds = seconds(now)
-        for index in updates.indices {
-            if let family = updates[index].endOfRIB { endOfRIB(family, from: id, at: now) }
-            rib.apply(updates, index, from: id, at: seconds)
+        for entry in batch.entries {
+            if case .endOfRIB(let family) = entry.action { endOfRIB(family, from: id, at: now) }
+            rib.apply(entry, of: batch, from: id, at: seconds)
         }
     }
 

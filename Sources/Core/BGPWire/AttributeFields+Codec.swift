@@ -69,7 +69,7 @@ extension PathAttributes {
             bytes.append(contentsOf: attribute.value)
         }
         self.init(
-            bytes: bytes, nextHop: nextHop, linkLocalNextHop: linkLocalNextHop, summary: Summary(bytes))
+            bytes: bytes, nextHop: nextHop, linkLocalNextHop: linkLocalNextHop, summary: Summary(bytes.span.bytes))
     }
 
     /// Codes that never stand in canonical bytes as an unknown attribute.

@@ -2,46 +2,41 @@ import NetTypes
 
 /// Brings received attributes into the canonical form of `PathAttributes`.
 enum CanonicalAttributes {
-    /// `slots` were checked; each code stands once in them.
-    static func bytes(_ slots: [AttributeSlot], _ bytes: RawSpan, in context: DecodeContext) -> [UInt8] {
-        let slots = sorted(slots)
+    /// Appends attributes that were checked; each code stands once in them.
+    static func append(
+        _ slots: inout [AttributeSlot], _ bytes: RawSpan, in context: DecodeContext, to result: inout [UInt8]
+    ) {
+        sort(&slots)
         let merged = context.fourOctetAS ? nil : TwoOctetMerge(slots, bytes)
-        var result: [UInt8] = []
-        var size = 0
-        for slot in slots { size += slot.value.remaining + 4 }
-        result.reserveCapacity(size * (context.fourOctetAS ? 1 : 2))
+        // What is canonical as it came, with what stands before it: mostly all that follows the next hop.
+        var run = 0..<0
         for slot in slots {
             let flags = Self.flags(slot)
-            if let merged {
-                switch slot.code {
-                case AttributeCode.as4Path, AttributeCode.as4Aggregator: continue
-                case AttributeCode.asPath:
-                    let value = merged.path.encoded(width: 4)
-                    result.append(attribute: slot.code, flags: flags, count: value.count)
-                    result.append(contentsOf: value)
-                    continue
-                case AttributeCode.aggregator:
-                    let value = merged.aggregator?.encoded(wide: true) ?? []
-                    result.append(attribute: slot.code, flags: flags, count: value.count)
-                    result.append(contentsOf: value)
-                    continue
-                default: break
+            if merged?.append(slot.code, flags, after: (bytes, run), to: &result) == true {
+                run = 0..<0
+            } else if slot.flags == flags | (slot.value.remaining > 255 ? AttributeFlags.extendedLength : 0) {
+                if slot.start != run.upperBound {
+                    result.append(bytes, run)
+                    run = slot.start..<slot.start
                 }
+                run = run.lowerBound..<slot.value.end
+            } else {
+                result.append(bytes, run)
+                run = 0..<0
+                result.append(attribute: slot.code, flags: flags, count: slot.value.remaining)
+                result.append(bytes, slot.value.range)
             }
-            result.append(attribute: slot.code, flags: flags, count: slot.value.remaining)
-            result.append(bytes, slot.value.range)
         }
-        return result
+        result.append(bytes, run)
     }
 
-    /// Nearly always they are sorted already, and then there is nothing to copy.
-    private static func sorted(_ slots: [AttributeSlot]) -> [AttributeSlot] {
+    /// Nearly always they are sorted already.
+    private static func sort(_ slots: inout [AttributeSlot]) {
         var index = 1
         while index < slots.count {
-            if slots[index - 1].code > slots[index].code { return slots.sorted { $0.code < $1.code } }
+            if slots[index - 1].code > slots[index].code { return slots.sort { $0.code < $1.code } }
             index += 1
         }
-        return slots
     }
 
     /// Bits without a meaning are cleared. The partial bit stays, and is set on what we do not know (RFC 4271 section
@@ -59,6 +54,25 @@ enum CanonicalAttributes {
 private struct TwoOctetMerge {
     var path: ASPath
     var aggregator: Aggregator?
+
+    /// Appends what stands for an attribute; false: it is not concerned.
+    func append(
+        _ code: UInt8, _ flags: UInt8, after run: (bytes: RawSpan, range: Range<Int>), to result: inout [UInt8]
+    ) -> Bool {
+        let value: [UInt8]?
+        switch code {
+        case AttributeCode.as4Path, AttributeCode.as4Aggregator: value = nil
+        case AttributeCode.asPath: value = path.encoded(width: 4)
+        case AttributeCode.aggregator: value = aggregator?.encoded(wide: true) ?? []
+        default: return false
+        }
+        result.append(run.bytes, run.range)
+        if let value {
+            result.append(attribute: code, flags: flags, count: value.count)
+            result.append(contentsOf: value)
+        }
+        return true
+    }
 
     init(_ slots: [AttributeSlot], _ bytes: RawSpan) {
         func slot(_ code: UInt8) -> AttributeSlot? { slots.first { $0.code == code } }

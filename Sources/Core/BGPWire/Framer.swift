@@ -90,6 +90,14 @@ package struct Framer: Sendable {
         return try Message.decode(type: type, body: buffer.span.bytes.extracting(body), in: context)
     }
 
+    /// Reads the UPDATE that `next()` has just given out, see `UpdateBatch.read`.
+    package func readUpdate(
+        _ body: Range<Int>, in context: DecodeContext, into batch: inout UpdateBatch
+    ) throws(NotificationMessage) -> [AttributeFault] {
+        let body = body.clamped(to: buffer.startIndex..<buffer.endIndex)
+        return try batch.read(buffer.span.bytes.extracting(body), in: context)
+    }
+
     /// `next()` and `decode` in one: nil when more bytes are needed.
     package mutating func nextMessage(in context: DecodeContext) throws(NotificationMessage) -> Message? {
         switch next() {

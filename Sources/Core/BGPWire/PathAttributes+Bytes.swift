@@ -30,9 +30,8 @@ struct AttributeWalk {
 
 extension PathAttributes.Summary {
     /// Reads canonical attribute bytes.
-    init(_ canonical: [UInt8]) {
+    init(_ bytes: RawSpan) {
         self.init()
-        let bytes = canonical.span.bytes
         var walk = AttributeWalk(bytes)
         while var entry = walk.next(bytes) {
             switch entry.code {
@@ -115,14 +114,14 @@ extension PathAttributes {
     }
 
     /// The attributes as another peer gets them. Works on the bytes: nothing that stays is decoded.
-    package func rewritten(_ rewrite: ExportRewrite) -> PathAttributes {
+    package func rewritten(_ rewrite: borrowing ExportRewrite) -> PathAttributes {
         let bytes = self.bytes.span.bytes
         var result: [UInt8] = []
         result.reserveCapacity(self.bytes.count + 4 * rewrite.prepend.count + 32)
         var insertions = Insertions(rewrite, summary)
         var walk = AttributeWalk(bytes)
         while let entry = walk.next(bytes) {
-            insertions.write(before: entry.code, into: &result)
+            insertions.write(rewrite, before: entry.code, into: &result)
             switch entry.code {
             case AttributeCode.asPath where rewrite.isExternal && SegmentWalk.hasConfederation(entry.value, bytes):
                 insertions.needsPath = false
@@ -137,15 +136,15 @@ extension PathAttributes {
                 result.append(transitiveOf: entry, bytes)
             case AttributeCode.clusterList where rewrite.isExternal: break
             case AttributeCode.clusterList where rewrite.reflection != nil:
-                insertions.write(clusterList: entry.value, bytes, into: &result)
+                insertions.write(rewrite, clusterList: entry.value, bytes, into: &result)
             default: result.append(bytes, entry.whole)
             }
         }
-        insertions.write(before: nil, into: &result)
+        insertions.write(rewrite, before: nil, into: &result)
         let nextHop = rewrite.nextHop ?? self.nextHop
         let linkLocal = rewrite.nextHop == nil ? linkLocalNextHop : rewrite.linkLocalNextHop
         let plain = PathAttributes(
-            bytes: result, nextHop: nextHop, linkLocalNextHop: linkLocal, summary: Summary(result))
+            bytes: result, nextHop: nextHop, linkLocalNextHop: linkLocal, summary: Summary(result.span.bytes))
         let said = rewrite.gracefulShutdown ? plain.adding(.gracefulShutdown) : plain
         return rewrite.noExport ? said.adding(.noExport) : said
     }
@@ -153,7 +152,6 @@ extension PathAttributes {
 
 /// What `rewritten` adds, each at its place in the order of codes.
 private struct Insertions {
-    private let rewrite: ExportRewrite
     var needsPath: Bool
     private var needsMED: Bool
     private var needsLocalPref: Bool
@@ -161,8 +159,7 @@ private struct Insertions {
     private var needsClusterList: Bool
     private var needsOnlyToCustomer: Bool
 
-    init(_ rewrite: ExportRewrite, _ summary: PathAttributes.Summary) {
-        self.rewrite = rewrite
+    init(_ rewrite: borrowing ExportRewrite, _ summary: PathAttributes.Summary) {
         let isReflected = !rewrite.isExternal && rewrite.reflection != nil
         needsPath = !rewrite.prepend.isEmpty
         needsMED = rewrite.med != nil
@@ -173,7 +170,7 @@ private struct Insertions {
     }
 
     /// Writes what belongs before the attribute `code`, or all that is left.
-    mutating func write(before code: UInt8?, into bytes: inout [UInt8]) {
+    mutating func write(_ rewrite: borrowing ExportRewrite, before code: UInt8?, into bytes: inout [UInt8]) {
         let code = code ?? .max
         if needsPath, code > AttributeCode.asPath {
             needsPath = false
@@ -210,7 +207,9 @@ private struct Insertions {
     }
 
     /// Our cluster id goes before those of the reflectors before us (RFC 4456 section 8).
-    mutating func write(clusterList value: ByteCursor, _ span: RawSpan, into bytes: inout [UInt8]) {
+    mutating func write(
+        _ rewrite: borrowing ExportRewrite, clusterList value: ByteCursor, _ span: RawSpan, into bytes: inout [UInt8]
+    ) {
         guard let reflection = rewrite.reflection else { return }
         needsClusterList = false
         bytes.append(attribute: AttributeCode.clusterList, flags: AttributeFlags.optional, count: value.remaining + 4)

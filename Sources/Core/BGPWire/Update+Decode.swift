@@ -3,8 +3,23 @@ import NetTypes
 extension Update {
     /// Reads an UPDATE's body. Throws what resets the session; everything weaker is in `faults`, and done (RFC 7606).
     package static func decode(_ body: RawSpan, in context: DecodeContext) throws(NotificationMessage) -> Update {
+        var batch = UpdateBatch()
+        let faults = try batch.read(body, in: context)
+        return Update(batch, faults: faults)
+    }
+}
+
+extension UpdateBatch {
+    /// Reads an UPDATE's body and adds what it says. Throws what resets the session, and has added nothing then;
+    /// everything weaker is returned, and done (RFC 7606).
+    package mutating func read(
+        _ body: RawSpan, in context: DecodeContext
+    ) throws(NotificationMessage) -> [AttributeFault] {
         var decoder = UpdateDecoder(context)
-        return try decoder.decode(body)
+        swap(&decoder.slots, &slots)
+        defer { swap(&decoder.slots, &slots) }
+        try decoder.decode(body, into: &self)
+        return decoder.faults
     }
 }
 
@@ -38,8 +53,8 @@ private struct CodeSet {
 /// The work of reading one UPDATE. All attributes are collected first and used then: what one means depends on others.
 private struct UpdateDecoder {
     private let context: DecodeContext
-    private var faults: [AttributeFault] = []
-    private var slots: [AttributeSlot] = []
+    private(set) var faults: [AttributeFault] = []
+    var slots: [AttributeSlot] = []
     private var seen = CodeSet()
     private var nextHop: IPAddress?
     private var reach: ReachAttribute?
@@ -48,34 +63,37 @@ private struct UpdateDecoder {
 
     init(_ context: DecodeContext) { self.context = context }
 
-    mutating func decode(_ body: RawSpan) throws(NotificationMessage) -> Update {
+    mutating func decode(_ body: RawSpan, into batch: inout UpdateBatch) throws(NotificationMessage) {
         let (withdrawn, attributes, nlri) = try Self.sections(body)
         let hasPathIDs = context.pathIDs.contains(.ipv4)
         guard let withdrawnCount = NLRI.count(withdrawn, body, family: .ipv4, pathIDs: hasPathIDs),
             let nlriCount = NLRI.count(nlri, body, family: .ipv4, pathIDs: hasPathIDs)
         else { throw NotificationMessage(3, 10) }
-        if body.byteCount == 4 { return Update(endOfRIB: context.families.contains(.ipv4) ? .ipv4 : nil) }
+        if body.byteCount == 4 {
+            if context.families.contains(.ipv4) { batch.endOfRIB(.ipv4) }
+            return
+        }
         hasNLRI = nlriCount > 0
-        slots.reserveCapacity(8)
+        slots.removeAll(keepingCapacity: true)
         try collect(attributes, body)
 
-        var update = Update()
-        update.withdrawn.reserveCapacity(withdrawnCount + (unreach?.count ?? 0))
         let takesIPv4 = takesIPv4Fields(withdrawnCount + nlriCount)
-        if takesIPv4 { withdraw(withdrawn, body, .ipv4, in: &update) }
-        if let unreach, let family = unreach.family { withdraw(unreach.nlri, body, family, in: &update) }
         let field = group(takesIPv4 ? .ipv4 : nil, nextHop, nil, nlri, nlriCount)
         let multiprotocol = reach.flatMap { group($0.family, $0.nextHop, $0.linkLocalNextHop, $0.nlri, $0.count) }
         if field != nil || multiprotocol != nil { checkMandatory() }
-        if try isWithdraw() {
-            if let field { withdraw(field.nlri, body, field.family, in: &update) }
-            if let multiprotocol { withdraw(multiprotocol.nlri, body, multiprotocol.family, in: &update) }
+        let isWithdraw = try isWithdraw()
+
+        if let family = endOfRIB(attributes, withdrawn: withdrawnCount) { batch.endOfRIB(family) }
+        if takesIPv4 { withdraw(withdrawn, body, .ipv4, from: &batch) }
+        if let unreach, let family = unreach.family { withdraw(unreach.nlri, body, family, from: &batch) }
+        if isWithdraw {
+            if let field { withdraw(field.nlri, body, field.family, from: &batch) }
+            if let multiprotocol { withdraw(multiprotocol.nlri, body, multiprotocol.family, from: &batch) }
         } else if field != nil || multiprotocol != nil {
-            announce(field, multiprotocol, body, in: &update)
+            let canonical = batch.add { CanonicalAttributes.append(&slots, body, in: context, to: &$0) }
+            if let field { announce(field, canonical, body, in: &batch) }
+            if let multiprotocol { announce(multiprotocol, canonical, body, in: &batch) }
         }
-        update.endOfRIB = endOfRIB(attributes, withdrawn: withdrawnCount)
-        update.faults = faults
-        return update
     }
 
     /// The three parts of the body. Lengths that do not fit reset the session: nothing can be located then.
@@ -237,7 +255,6 @@ private struct UpdateDecoder {
         var nextHop: IPAddress?
         var linkLocal: IPv6Address?
         var nlri: ByteCursor
-        var count: Int
     }
 
     /// nil without prefixes, or where the family was not negotiated.
@@ -245,53 +262,34 @@ private struct UpdateDecoder {
         _ family: AddressFamily?, _ nextHop: IPAddress?, _ linkLocal: IPv6Address?, _ nlri: ByteCursor, _ count: Int
     ) -> Group? {
         guard let family, count > 0 else { return nil }
-        return Group(family: family, nextHop: nextHop, linkLocal: linkLocal, nlri: nlri, count: count)
+        return Group(family: family, nextHop: nextHop, linkLocal: linkLocal, nlri: nlri)
     }
 
     private func announce(
-        _ field: Group?, _ multiprotocol: Group?, _ bytes: RawSpan, in update: inout Update
-    ) {
-        let canonical = CanonicalAttributes.bytes(slots, bytes, in: context)
-        let summary = PathAttributes.Summary(canonical)
-        if let field { announce(field, canonical, summary, bytes, in: &update) }
-        if let multiprotocol { announce(multiprotocol, canonical, summary, bytes, in: &update) }
-    }
-
-    private func announce(
-        _ group: Group, _ canonical: [UInt8], _ summary: PathAttributes.Summary, _ bytes: RawSpan,
-        in update: inout Update
+        _ group: Group, _ attributes: (octets: Range<Int>, summary: PathAttributes.Summary), _ bytes: RawSpan,
+        in batch: inout UpdateBatch
     ) {
         guard let nextHop = group.nextHop else { return }
-        var prefixes: [Prefix] = []
-        var pathIDs: [UInt32] = []
-        prefixes.reserveCapacity(group.count)
-        if context.pathIDs.contains(group.family) {
-            NLRI.append(group.nlri, bytes, family: group.family, to: &prefixes, pathIDs: &pathIDs)
+        let hop = UpdateBatch.NextHop(address: nextHop, linkLocal: group.linkLocal)
+        batch.announce(attributes, via: hop) { prefixes, pathIDs in
+            append(group.nlri, bytes, group.family, to: &prefixes, &pathIDs)
+        }
+    }
+
+    private func withdraw(
+        _ nlri: ByteCursor, _ bytes: RawSpan, _ family: AddressFamily, from batch: inout UpdateBatch
+    ) {
+        batch.withdraw { prefixes, pathIDs in append(nlri, bytes, family, to: &prefixes, &pathIDs) }
+    }
+
+    private func append(
+        _ nlri: ByteCursor, _ bytes: RawSpan, _ family: AddressFamily, to prefixes: inout [Prefix],
+        _ pathIDs: inout [UInt32]
+    ) {
+        if context.pathIDs.contains(family) {
+            NLRI.append(nlri, bytes, family: family, to: &prefixes, pathIDs: &pathIDs)
         } else {
-            NLRI.append(group.nlri, bytes, family: group.family, to: &prefixes)
+            NLRI.append(nlri, bytes, family: family, to: &prefixes)
         }
-        let attributes = PathAttributes(
-            bytes: canonical, nextHop: nextHop, linkLocalNextHop: group.linkLocal, summary: summary)
-        var announcement = Announcement(attributes: attributes, prefixes: prefixes)
-        announcement.pathIDs = pathIDs
-        update.announced.append(announcement)
-    }
-
-    /// Adds withdrawn prefixes; where a family has path identifiers, those of the other are 0.
-    private func withdraw(_ nlri: ByteCursor, _ bytes: RawSpan, _ family: AddressFamily, in update: inout Update) {
-        guard context.pathIDs.contains(family) else {
-            NLRI.append(nlri, bytes, family: family, to: &update.withdrawn)
-            if !context.pathIDs.isEmpty { update.padIDs() }
-            return
-        }
-        update.padIDs()
-        NLRI.append(nlri, bytes, family: family, to: &update.withdrawn, pathIDs: &update.withdrawnIDs)
-    }
-}
-
-extension Update {
-    /// Gives withdrawn prefixes of a family without path identifiers the identifier 0.
-    fileprivate mutating func padIDs() {
-        withdrawnIDs += Array(repeating: 0, count: withdrawn.count - withdrawnIDs.count)
     }
 }

@@ -1,11 +1,11 @@
 /// Input ended where more was promised.
-package struct ShortInput: Error, Hashable, Sendable {
+@usableFromInline package struct ShortInput: Error, Hashable, Sendable {
     /// Octets that were asked for.
     package let need: Int
     /// Octets that were left.
     package let have: Int
 
-    package init(need: Int, have: Int) {
+    @usableFromInline package init(need: Int, have: Int) {
         self.need = need
         self.have = have
     }
@@ -15,37 +15,37 @@ package struct ShortInput: Error, Hashable, Sendable {
 ///
 /// It holds no reference to the bytes (a stored span needs features that Swift 6.3 does not have), which also makes a
 /// bounded part of a message a plain value: `take(_:)` splits one off.
-package struct ByteCursor: Sendable, BitwiseCopyable {
+@usableFromInline package struct ByteCursor: Sendable, BitwiseCopyable {
     /// Where the next read starts.
-    package private(set) var position: Int
+    @usableFromInline package internal(set) var position: Int
     /// Where this part ends (exclusive).
-    package let end: Int
+    @usableFromInline package let end: Int
 
     /// A cursor over all of `bytes`.
-    package init(_ bytes: borrowing RawSpan) {
+    @inlinable package init(_ bytes: borrowing RawSpan) {
         position = 0
         end = bytes.byteCount
     }
 
-    private init(position: Int, end: Int) {
+    @usableFromInline init(position: Int, end: Int) {
         self.position = position
         self.end = end
     }
 
-    package var remaining: Int { end - position }
+    @inlinable package var remaining: Int { end - position }
 
-    package var isAtEnd: Bool { position == end }
+    @inlinable package var isAtEnd: Bool { position == end }
 
-    package var range: Range<Int> { position..<end }
+    @inlinable package var range: Range<Int> { position..<end }
 
     /// Splits off the next `count` octets as a cursor of their own.
-    package mutating func take(_ count: Int) throws(ShortInput) -> ByteCursor {
+    @inlinable package mutating func take(_ count: Int) throws(ShortInput) -> ByteCursor {
         guard count >= 0, count <= remaining else { throw ShortInput(need: count, have: remaining) }
         defer { position += count }
         return ByteCursor(position: position, end: position + count)
     }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     package mutating func byte(_ bytes: borrowing RawSpan) throws(ShortInput) -> UInt8 {
         guard position < end else { throw ShortInput(need: 1, have: 0) }
         defer { position += 1 }
@@ -53,7 +53,7 @@ package struct ByteCursor: Sendable, BitwiseCopyable {
     }
 
     /// An unsigned number in network order.
-    @inline(__always)
+    @inlinable @inline(__always)
     package mutating func integer<T: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
         _ type: T.Type, _ bytes: borrowing RawSpan
     ) throws(ShortInput) -> T {

@@ -1,7 +1,15 @@
 /// An IPv4 or IPv6 address.
-package enum IPAddress: Hashable, Sendable, BitwiseCopyable {
+@usableFromInline package enum IPAddress: Hashable, Sendable, BitwiseCopyable {
     case v4(IPv4Address)
     case v6(IPv6Address)
+
+    @inlinable package static func == (a: Self, b: Self) -> Bool {
+        switch (a, b) {
+        case (.v4(let a), .v4(let b)): a == b
+        case (.v6(let a), .v6(let b)): a == b
+        default: false
+        }
+    }
 
     /// Reads either text form.
     package init?(_ text: Substring) {
@@ -24,7 +32,7 @@ package enum IPAddress: Hashable, Sendable, BitwiseCopyable {
         }
     }
 
-    package var family: AddressFamily {
+    @inlinable package var family: AddressFamily {
         switch self {
         case .v4: .ipv4
         case .v6: .ipv6
@@ -32,7 +40,7 @@ package enum IPAddress: Hashable, Sendable, BitwiseCopyable {
     }
 
     /// The bits of the address at the top of a 128-bit number, so that both families are masked alike.
-    package var leftAligned: UInt128 {
+    @inlinable package var leftAligned: UInt128 {
         switch self {
         case .v4(let address): UInt128(address.rawValue) << 96
         case .v6(let address): address.rawValue
@@ -88,13 +96,13 @@ package enum IPAddress: Hashable, Sendable, BitwiseCopyable {
 
 extension IPAddress: Comparable {
     /// IPv4 before IPv6, then numeric.
-    package static func < (a: Self, b: Self) -> Bool {
+    @usableFromInline package static func < (a: Self, b: Self) -> Bool {
         (a.family.rawValue, a.leftAligned) < (b.family.rawValue, b.leftAligned)
     }
 }
 
 extension IPAddress: CustomStringConvertible {
-    package var description: String {
+    @usableFromInline package var description: String {
         switch self {
         case .v4(let address): address.description
         case .v6(let address): address.description

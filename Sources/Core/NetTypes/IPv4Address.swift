@@ -1,8 +1,10 @@
 /// An IPv4 address as an unsigned number in host order, so that comparison is numeric.
-package struct IPv4Address: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopyable {
-    package let rawValue: UInt32
+@usableFromInline package struct IPv4Address: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopyable {
+    @usableFromInline package let rawValue: UInt32
 
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
+    @inlinable package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    @inlinable package static func == (a: Self, b: Self) -> Bool { a.rawValue == b.rawValue }
 
     package init(_ a: UInt8, _ b: UInt8, _ c: UInt8, _ d: UInt8) {
         rawValue = UInt32(a) << 24 | UInt32(b) << 16 | UInt32(c) << 8 | UInt32(d)
@@ -33,11 +35,11 @@ package struct IPv4Address: RawRepresentable, Hashable, Comparable, Sendable, Bi
 
     package static let any = Self(rawValue: 0)
 
-    package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+    @inlinable package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }
 
 extension IPv4Address: CustomStringConvertible {
-    package var description: String {
+    @usableFromInline package var description: String {
         var digits = DigitText(capacity: 15)
         var shift: UInt32 = 32
         while shift > 0 {

@@ -1,15 +1,17 @@
 /// An IPv6 address as an unsigned number in host order.
-package struct IPv6Address: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopyable {
-    package let rawValue: UInt128
+@usableFromInline package struct IPv6Address: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopyable {
+    @usableFromInline package let rawValue: UInt128
 
-    package init(rawValue: UInt128) { self.rawValue = rawValue }
+    @inlinable package init(rawValue: UInt128) { self.rawValue = rawValue }
+
+    @inlinable package static func == (a: Self, b: Self) -> Bool { a.rawValue == b.rawValue }
 
     package static let any = Self(rawValue: 0)
 
     /// fe80::/10 (RFC 4291 section 2.5.6).
     package var isLinkLocal: Bool { rawValue >> 118 == 0x3fa }
 
-    package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+    @inlinable package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 
     /// The eight 16-bit groups, first one first.
     package var groups: [UInt16] { (0..<8).map { UInt16(truncatingIfNeeded: rawValue >> (112 - 16 * UInt128($0))) } }
@@ -66,7 +68,7 @@ extension IPv6Address {
 
 extension IPv6Address: CustomStringConvertible {
     /// RFC 5952: lower case, the longest run of two or more zero groups written as `::`.
-    package var description: String {
+    @usableFromInline package var description: String {
         let groups = self.groups
         var best = 0..<0
         var start: Int?

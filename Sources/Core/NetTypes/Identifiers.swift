@@ -1,8 +1,10 @@
 /// An autonomous system number of four octets (RFC 6793).
-package struct ASNumber: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopyable {
-    package let rawValue: UInt32
+@usableFromInline package struct ASNumber: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopyable {
+    @usableFromInline package let rawValue: UInt32
 
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
+    @inlinable package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    @inlinable package static func == (a: Self, b: Self) -> Bool { a.rawValue == b.rawValue }
 
     /// Reads `64512` or `asdot` notation `1.10` (RFC 5396).
     package init?(_ text: some StringProtocol) {
@@ -21,29 +23,31 @@ package struct ASNumber: RawRepresentable, Hashable, Comparable, Sendable, Bitwi
     /// What stands in a two-octet field for a number that does not fit (RFC 6793 section 9).
     package static let trans = Self(rawValue: 23456)
 
-    package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+    @inlinable package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }
 
 extension ASNumber: CustomStringConvertible {
-    package var description: String { String(rawValue) }
+    @usableFromInline package var description: String { String(rawValue) }
 }
 
 /// A BGP identifier: four octets, not zero (RFC 6286), written like an IPv4 address.
-package struct RouterID: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopyable {
-    package let rawValue: UInt32
+@usableFromInline package struct RouterID: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopyable {
+    @usableFromInline package let rawValue: UInt32
 
-    package init(rawValue: UInt32) { self.rawValue = rawValue }
+    @inlinable package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    @inlinable package static func == (a: Self, b: Self) -> Bool { a.rawValue == b.rawValue }
 
     package init?(_ text: some StringProtocol) {
         guard let address = IPv4Address(String(text)) else { return nil }
         rawValue = address.rawValue
     }
 
-    package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+    @inlinable package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
 }
 
 extension RouterID: CustomStringConvertible {
-    package var description: String { IPv4Address(rawValue: rawValue).description }
+    @usableFromInline package var description: String { IPv4Address(rawValue: rawValue).description }
 }
 
 /// A 48-bit Ethernet address in the low bits of a number.
@@ -99,7 +103,7 @@ package struct MACAddress: RawRepresentable, Hashable, Sendable, BitwiseCopyable
 }
 
 extension MACAddress: CustomStringConvertible {
-    package var description: String {
+    @usableFromInline package var description: String {
         var digits = DigitText(capacity: 17)
         var shift: UInt64 = 48
         while shift > 0 {

@@ -1,13 +1,17 @@
 /// An address prefix; bits beyond its length are always zero.
-package struct Prefix: Hashable, Sendable, BitwiseCopyable {
+@usableFromInline package struct Prefix: Hashable, Sendable, BitwiseCopyable {
     /// The address bits, left-aligned for both families.
-    package let bits: UInt128
+    @usableFromInline package let bits: UInt128
     /// 0...32 or 0...128.
-    package let length: UInt8
-    package let family: AddressFamily
+    @usableFromInline package let length: UInt8
+    @usableFromInline package let family: AddressFamily
+
+    @inlinable package static func == (a: Self, b: Self) -> Bool {
+        a.bits == b.bits && a.length == b.length && a.family == b.family
+    }
 
     /// Two words instead of four: tables of routes spend much of their time here.
-    package func hash(into hasher: inout Hasher) {
+    @usableFromInline package func hash(into hasher: inout Hasher) {
         hasher.combine(UInt64(truncatingIfNeeded: bits >> 64))
         hasher.combine(UInt64(truncatingIfNeeded: bits) ^ UInt64(length) << 8 ^ UInt64(family.rawValue))
     }
@@ -19,7 +23,7 @@ package struct Prefix: Hashable, Sendable, BitwiseCopyable {
     }
 
     /// Left-aligned bits that are masked here; `length` is cut to what the family allows.
-    package init(bits: UInt128, length: UInt8, family: AddressFamily) {
+    @inlinable package init(bits: UInt128, length: UInt8, family: AddressFamily) {
         self.length = min(length, UInt8(family.bitWidth))
         self.family = family
         self.bits = bits & Self.mask(self.length)
@@ -59,7 +63,7 @@ package struct Prefix: Hashable, Sendable, BitwiseCopyable {
         return length <= address.family.bitWidth ? (address, length) : nil
     }
 
-    static func mask(_ length: UInt8) -> UInt128 { length == 0 ? 0 : UInt128.max << (128 - UInt128(length)) }
+    @inlinable static func mask(_ length: UInt8) -> UInt128 { length == 0 ? 0 : UInt128.max << (128 - UInt128(length)) }
 
     /// The lowest address of the prefix.
     package var address: IPAddress { IPAddress(leftAligned: bits, family: family) }
@@ -85,11 +89,11 @@ package struct Prefix: Hashable, Sendable, BitwiseCopyable {
 
 extension Prefix: Comparable {
     /// IPv4 before IPv6, then by address, then shorter first.
-    package static func < (a: Self, b: Self) -> Bool {
+    @usableFromInline package static func < (a: Self, b: Self) -> Bool {
         (a.family.rawValue, a.bits, a.length) < (b.family.rawValue, b.bits, b.length)
     }
 }
 
 extension Prefix: CustomStringConvertible {
-    package var description: String { "\(address)/\(length)" }
+    @usableFromInline package var description: String { "\(address)/\(length)" }
 }

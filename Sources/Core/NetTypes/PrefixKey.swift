@@ -9,14 +9,14 @@ package protocol PrefixKey: BitwiseCopyable, Equatable, Sendable {
 }
 
 /// Multiplies to 128 bits and folds: cheap, and mixes well enough for open addressing.
-@inline(__always)
+@inlinable @inline(__always)
 package func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
     let product = a.multipliedFullWidth(by: b)
     return product.high ^ product.low
 }
 
 /// The multiplier of `fold`: the golden ratio as a 64-bit fraction, an odd number without structure.
-package var goldenRatio: UInt64 { 0x9e37_79b9_7f4a_7c15 }
+@inlinable package var goldenRatio: UInt64 { 0x9e37_79b9_7f4a_7c15 }
 
 /// Address and length in eight octets.
 package struct IPv4Key: PrefixKey {

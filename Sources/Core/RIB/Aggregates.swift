@@ -17,23 +17,31 @@ package struct Aggregate: Sendable, Hashable {
 struct Aggregates {
     struct Row {
         let aggregate: Aggregate
-        /// Prefixes inside that have a usable path.
-        var count = 0
-        /// Announced.
-        var isActive = false
+        /// Prefixes inside that have a usable path, by the ORIGIN of the best one: IGP, EGP, INCOMPLETE.
+        var counts = SIMD4<Int>()
+        /// The ORIGIN that it is announced with; nil: it is not.
+        var told: UInt8?
+
+        init(_ aggregate: Aggregate) { self.aggregate = aggregate }
+
+        /// The ORIGIN to announce it with: the worst of those inside. nil: there is nothing inside.
+        var wanted: UInt8? { (0..<3).last { counts[$0] > 0 }.map { UInt8($0) } }
+        var isActive: Bool { told != nil }
     }
 
     var rows: [Row] = []
-    /// A count came from 0 or went to 0.
+    /// Something is to be announced, withdrawn, or announced with another ORIGIN.
     private(set) var isChanged = false
 
     var isEmpty: Bool { rows.isEmpty }
 
-    /// Counts a prefix in or out of every aggregate around it.
-    mutating func count(_ prefix: Prefix, by step: Int) {
+    /// Counts a prefix out of every aggregate around it and in again: each with the ORIGIN that its best path had, and
+    /// has; nil: no path.
+    mutating func count(_ prefix: Prefix, from old: UInt8?, to new: UInt8?) {
         for index in rows.indices where rows[index].aggregate.prefix.isAround(prefix) {
-            rows[index].count += step
-            if rows[index].isActive != (rows[index].count > 0) { isChanged = true }
+            if let old { rows[index].counts[Int(old)] -= 1 }
+            if let new { rows[index].counts[Int(new)] += 1 }
+            if rows[index].told != rows[index].wanted { isChanged = true }
         }
     }
 
@@ -42,12 +50,12 @@ struct Aggregates {
         rows.contains { $0.isActive && $0.aggregate.summaryOnly && $0.aggregate.prefix.isAround(prefix) }
     }
 
-    /// Indices of rows that begin or cease to be announced; they count as done.
+    /// Indices of rows that are not as they were told; they count as done.
     mutating func takeChanges() -> [Int] {
         guard isChanged else { return [] }
         isChanged = false
-        let changed = rows.indices.filter { rows[$0].isActive != (rows[$0].count > 0) }
-        for index in changed { rows[index].isActive.toggle() }
+        let changed = rows.indices.filter { rows[$0].told != rows[$0].wanted }
+        for index in changed { rows[index].told = rows[index].wanted }
         return changed
     }
 }
@@ -59,19 +67,22 @@ extension Prefix {
 
 extension FamilyRIB {
     /// Counts a prefix whose best path may have come or gone.
-    mutating func contribute(_ id: UInt32, to aggregates: inout Aggregates) {
+    mutating func contribute(_ id: UInt32, to aggregates: inout Aggregates, _ context: borrowing Context) {
         guard !aggregates.isEmpty else { return }
-        let isUsable = entries[Int(id)].best != 0
-        guard entries[Int(id)].contributes != isUsable else { return }
-        entries[Int(id)].contributes = isUsable
-        aggregates.count(prefixes.keys[Int(id)].prefix, by: isUsable ? 1 : -1)
+        // More than INCOMPLETE no path has that was taken.
+        let origin = best(id).map { min(context.attributes.summary($0.attributes).origin, 2) }
+        let old = entries[Int(id)].contributed
+        let new = origin.map { $0 + 1 } ?? 0
+        guard old != new else { return }
+        entries[Int(id)].contributed = new
+        aggregates.count(prefixes.keys[Int(id)].prefix, from: old == 0 ? nil : old - 1, to: origin)
     }
 
     /// Counts everything anew.
-    mutating func contributeAll(to aggregates: inout Aggregates) {
+    mutating func contributeAll(to aggregates: inout Aggregates, _ context: borrowing Context) {
         for id in entries.indices {
-            entries[id].contributes = false
-            if entries[id].best != 0 { contribute(UInt32(id), to: &aggregates) }
+            entries[id].contributed = 0
+            if entries[id].best != 0 { contribute(UInt32(id), to: &aggregates, context) }
         }
     }
 }
@@ -82,9 +93,9 @@ extension RIBTables {
         guard wanted != context.aggregates.rows.map(\.aggregate) else { return }
         for row in context.aggregates.rows where row.isActive { withdrawOwn(row.aggregate.prefix) }
         var aggregates = Aggregates()
-        aggregates.rows = wanted.map { Aggregates.Row(aggregate: $0) }
-        ipv4.contributeAll(to: &aggregates)
-        ipv6.contributeAll(to: &aggregates)
+        aggregates.rows = wanted.map { Aggregates.Row($0) }
+        ipv4.contributeAll(to: &aggregates, context)
+        ipv6.contributeAll(to: &aggregates, context)
         settle(aggregates)
         reconsiderExport()
     }
@@ -97,17 +108,20 @@ extension RIBTables {
     /// Whether what others announce decides on something that the node announces as its own.
     package var hasAggregates: Bool { !context.aggregates.isEmpty }
 
-    /// Announces aggregates that have something inside from now on, and withdraws those that have not.
+    /// Announces aggregates that have something inside from now on, or something of another ORIGIN, and withdraws those
+    /// that have not.
     mutating func settle(_ aggregates: Aggregates) {
         guard !aggregates.isEmpty || !context.aggregates.isEmpty else { return }
         context.aggregates = aggregates
         for index in context.aggregates.takeChanges() {
             let row = context.aggregates.rows[index]
-            guard row.isActive else {
+            guard let origin = row.told else {
                 withdrawOwn(row.aggregate.prefix)
                 continue
             }
             var fields = AttributeFields()
+            // INCOMPLETE if any of them is, else EGP if any is (RFC 4271 section 9.2.2.2).
+            fields.origin = origin
             // What the more specific paths say is lost on purpose, without AS_SET (RFC 9774 section 3).
             fields.atomicAggregate = true
             fields.aggregator = Aggregator(asNumber: policy.localAS, routerID: policy.routerID)

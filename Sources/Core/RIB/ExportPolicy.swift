@@ -13,7 +13,7 @@ package struct ExportPolicy: Sendable, Hashable {
     }
 
     package var mode: Mode
-    package var localAS: ASNumber
+    package var localAS: ASNumber { didSet { prepended = Self.prepended(localAS, alternative) } }
     package var isExternal: Bool
     package var families: FamilySet
     /// Our addresses on the session, sent as next hop; a family without one cannot be announced. That of IPv4 is an
@@ -33,7 +33,9 @@ package struct ExportPolicy: Sendable, Hashable {
     /// What we are to the peer's AS (RFC 9234).
     package var role: BGPRole?
     /// The AS that we have for this peer alone.
-    package var alternative: LocalAS?
+    package var alternative: LocalAS? { didSet { prepended = Self.prepended(localAS, alternative) } }
+    /// What stands in front of the paths that an external peer is told.
+    private(set) var prepended: [ASNumber]
     /// The peer knows of long-lived stale paths (RFC 9494).
     package var takesLongLivedStale = false
     /// Internal peers that do not know of them get them too, as their last resort (RFC 9494 section 4.6).
@@ -47,6 +49,7 @@ package struct ExportPolicy: Sendable, Hashable {
     ) {
         self.mode = mode
         self.localAS = localAS
+        prepended = Self.prepended(localAS, nil)
         self.isExternal = isExternal
         self.families = families
         self.clusterID = clusterID

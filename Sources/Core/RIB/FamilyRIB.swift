@@ -47,8 +47,8 @@ struct PrefixEntry: BitwiseCopyable {
     var isDirty = false
     /// What waits to be told.
     var news = News.paths
-    /// Counted as a more specific prefix of an aggregate.
-    var contributes = false
+    /// One more than the ORIGIN with which it is counted as a more specific prefix of aggregates; 0: it is not.
+    var contributed: UInt8 = 0
 
     /// What changed of a prefix, the least first: a peer that is told the best path only need not hear that another one
     /// shares the traffic now.
@@ -178,7 +178,7 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
 
     /// Reads what the removal of these prefixes will read. In a loop as short as this the processor waits for many
     /// misses of its caches at once; one removal after the other waits for each.
-    mutating func warm(_ prefixes: [Prefix]) {
+    mutating func warm(_ prefixes: ArraySlice<Prefix>) {
         for prefix in prefixes where prefix.family == Key.family {
             guard let id = self.prefixes.find(Key(prefix)) else { continue }
             let head = entries[Int(id)].head

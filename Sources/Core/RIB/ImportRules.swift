@@ -158,15 +158,17 @@ extension PathAttributes {
 extension RIBTables {
     /// Applies an announcement that policies or well-known communities have a word to say about.
     mutating func applyByRules(
-        _ attributes: PathAttributes, _ announcement: Announcement, from id: PeerID, _ peer: RIBPeer,
-        at seconds: UInt32
+        _ original: UInt32, _ prefixes: ArraySlice<Prefix>, _ pathIDs: ArraySlice<UInt32>, from id: PeerID,
+        _ peer: RIBPeer, at seconds: UInt32
     ) {
-        guard let first = announcement.prefixes.first else { return }
+        guard let first = prefixes.first else { return }
+        let attributes = context.attributes[handle: original]
         var route = PolicyRoute(first, attributes, from: context.name(id))
-        let original = context.attributes.intern(attributes)
         // Mostly one rule decides on all prefixes of an announcement.
         var last: (judgement: Judgement, handle: UInt32?)?
-        for (index, prefix) in announcement.prefixes.enumerated() {
+        let identifiers = pathIDs.startIndex - prefixes.startIndex
+        for place in prefixes.indices {
+            let prefix = prefixes[place]
             route.prefix = prefix
             let judgement = context.judge(&route, from: id, peer)
             if let nextHop = judgement.unreached { context.recursion.note(nextHop) }
@@ -175,7 +177,7 @@ extension RIBTables {
                 let change = context.changed(attributes, judgement, family: prefix.family, from: id, peer)
                 last = (judgement, change.map { context.attributes.intern($0) })
             }
-            let pathID = announcement.pathIDs.isEmpty ? 0 : announcement.pathIDs[index]
+            let pathID = pathIDs.isEmpty ? 0 : pathIDs[place + identifiers]
             context.attributes.retain(original)
             if let changed = last?.handle {
                 context.attributes.retain(changed)
@@ -185,7 +187,6 @@ extension RIBTables {
             }
         }
         if let handle = last?.handle { context.attributes.release(handle) }
-        context.attributes.release(original)
     }
 
     /// A peer's name for policies, and its import policies. Paths that it sent are judged anew; its session is not

@@ -65,6 +65,10 @@ extension RIBTables {
         trial.steps = policy.rules.trace(&route)
         trial.decision = policy.rules.name(decision)
         trial.after = policy.exported(attributes, source: peer, family: prefix.family, by: decision)
+        if decision.accepts, trial.after == nil {
+            trial.refusal = "its next hop \(attributes.nextHop) may be none for this peer"
+            if policy.isRouteServerClient { trial.refusal? += ", and a route server must not be it (RFC 7947)" }
+        }
         return trial
     }
 }

@@ -54,8 +54,7 @@ extension RIBPeer {
 }
 
 extension ExportPolicy {
-    /// What stands in front of the paths that an external peer is told.
-    var prepended: [ASNumber] {
+    static func prepended(_ localAS: ASNumber, _ alternative: LocalAS?) -> [ASNumber] {
         guard let alternative else { return [localAS] }
         return alternative.hidesOwnAS ? [alternative.asNumber] : [alternative.asNumber, localAS]
     }

@@ -10,6 +10,8 @@ package struct PathView: Sendable, Hashable {
         case multipath(DecisionStep)
         /// Usable, and lost at this step.
         case candidate(DecisionStep)
+        /// Usable, and lost by MED to a path of the same neighbour AS, which is not the best one.
+        case outranked
         case rejected(RejectReason)
     }
 
@@ -163,9 +165,21 @@ extension FamilyRIB {
         let entry = entries[Int(id)]
         guard path.reject == .none else { return .rejected(path.reject) }
         guard entry.best != 0, entry.best != index + 1 else { return .best(entry.reason) }
-        let best = paths[Int(entry.best - 1)]
-        let step = Decision.step(
-            winner: candidate(entry.best - 1, best, context), loser: candidate(index, path, context))
-        return path.isEqual ? .multipath(step) : .candidate(step)
+        let loser = candidate(index, path, context)
+        let step = Decision.step(winner: candidate(entry.best - 1, paths[Int(entry.best - 1)], context), loser: loser)
+        if path.isEqual { return .multipath(step) }
+        let isByAnother = step.rawValue > DecisionStep.med.rawValue && hasLowerMED(id, than: loser, context)
+        return isByAnother ? .outranked : .candidate(step)
+    }
+
+    /// Whether MED took a path out of the decision before what sets the best one apart was looked at: a path of
+    /// its own neighbour AS did that, and need not have won itself.
+    private func hasLowerMED(_ id: UInt32, than loser: Candidate, _ context: borrowing Context) -> Bool {
+        var others: [UInt32] = []
+        usable(id, into: &others)
+        return others.contains { index in
+            let other = candidate(index, paths[Int(index)], context)
+            return other.med < loser.med && Decision.step(winner: other, loser: loser) == .med
+        }
     }
 }

@@ -90,56 +90,60 @@ package struct RIBTables: ~Copyable {
 
     // MARK: Adj-RIB-In
 
-    /// Applies a peer's UPDATE. `seconds` is the time since the speaker's start, for the age of paths.
-    package mutating func apply(_ update: Update, from id: PeerID, at seconds: UInt32) {
-        apply([update], 0, from: id, at: seconds)
+    /// Applies what a peer sent. `seconds` is the time since the speaker's start, for the age of paths.
+    package mutating func apply(_ batch: UpdateBatch, from id: PeerID, at seconds: UInt32) {
+        for entry in batch.entries { apply(entry, of: batch, from: id, at: seconds) }
     }
 
-    /// Applies one of several UPDATEs where it stands: to copy it, and each announcement in it, cost as much as to look
-    /// up its prefixes.
-    package mutating func apply(_ updates: [Update], _ index: Int, from id: PeerID, at seconds: UInt32) {
+    /// Applies one of its entries.
+    package mutating func apply(
+        _ entry: UpdateBatch.Entry, of batch: UpdateBatch, from id: PeerID, at seconds: UInt32
+    ) {
         guard let peer = context.peer(id), !leaving.contains(id) else { return }
-        withdraw(updates[index].withdrawn, updates[index].withdrawnIDs, from: id)
-        let announced = updates[index].announced
-        for place in announced.indices {
-            let prefixes = announced[place].prefixes
-            if peer.changesReceived {
-                let attributes = peer.received(announced[place].attributes)
-                apply(attributes, prefixes, announced[place].pathIDs, from: id, peer, at: seconds)
-            } else {
-                apply(announced[place].attributes, prefixes, announced[place].pathIDs, from: id, peer, at: seconds)
-            }
+        switch entry.action {
+        case .announce: announce(entry, of: batch, from: id, peer, at: seconds)
+        case .withdraw: withdraw(batch.prefixes(entry), batch.pathIDs(entry), from: id)
+        case .endOfRIB: break
         }
     }
 
-    private mutating func withdraw(_ prefixes: [Prefix], _ pathIDs: [UInt32], from id: PeerID) {
+    private mutating func withdraw(
+        _ prefixes: ArraySlice<Prefix>, _ pathIDs: ArraySlice<UInt32>, from id: PeerID
+    ) {
         if prefixes.count > 1 {
             ipv4.warm(prefixes)
             ipv6.warm(prefixes)
         }
-        for (index, prefix) in prefixes.enumerated() {
-            withdraw(prefix, index < pathIDs.count ? pathIDs[index] : 0, from: id)
+        let identifiers = pathIDs.startIndex - prefixes.startIndex
+        for place in prefixes.indices {
+            withdraw(prefixes[place], pathIDs.isEmpty ? 0 : pathIDs[place + identifiers], from: id)
         }
     }
 
-    private mutating func apply(
-        _ attributes: PathAttributes, _ prefixes: [Prefix], _ pathIDs: [UInt32], from id: PeerID, _ peer: RIBPeer,
-        at seconds: UInt32
+    private mutating func announce(
+        _ entry: UpdateBatch.Entry, of batch: UpdateBatch, from id: PeerID, _ peer: RIBPeer, at seconds: UInt32
     ) {
+        var handle = context.attributes.intern(batch, entry)
+        if peer.changesReceived {
+            let changed = context.attributes.intern(peer.received(context.attributes[handle: handle]))
+            context.attributes.release(handle)
+            handle = changed
+        }
+        defer { context.attributes.release(handle) }
+        let attributes = context.attributes[handle: handle]
+        let (prefixes, pathIDs) = (batch.prefixes(entry), batch.pathIDs(entry))
         guard !context.needsRules(attributes, id, peer) else {
-            var announcement = Announcement(attributes: attributes, prefixes: prefixes)
-            announcement.pathIDs = pathIDs
-            return applyByRules(attributes, announcement, from: id, peer, at: seconds)
+            return applyByRules(handle, prefixes, pathIDs, from: id, peer, at: seconds)
         }
         let verdict = context.policy.verdict(on: attributes, from: peer)
         if verdict == .nextHopUnreachable { context.recursion.note(attributes.nextHop) }
-        let handle = context.attributes.intern(attributes)
-        for (index, prefix) in prefixes.enumerated() {
+        let identifiers = pathIDs.startIndex - prefixes.startIndex
+        for place in prefixes.indices {
+            let prefix = prefixes[place]
             let reject = verdict != .none ? verdict : context.policy.verdict(on: prefix, attributes, from: peer)
             context.attributes.retain(handle)
-            put(prefix, index < pathIDs.count ? pathIDs[index] : 0, from: id, handle, reject, at: seconds)
+            put(prefix, pathIDs.isEmpty ? 0 : pathIDs[place + identifiers], from: id, handle, reject, at: seconds)
         }
-        context.attributes.release(handle)
     }
 
     /// The peer begins to send a family again: its paths are stale until it repeats them.
@@ -246,7 +250,7 @@ package struct RIBTables: ~Copyable {
         _ aggregates: inout Aggregates, _ describe: ((LocRIBChange) -> Void)?
     ) {
         for change in drained {
-            rib.contribute(change.id, to: &aggregates)
+            rib.contribute(change.id, to: &aggregates, context)
             if let describe, change.news >= .set { describe(rib.change(change.id, context)) }
             rib.told(change)
         }

@@ -13,6 +13,8 @@ package final class TCPConnection: @unchecked Sendable {
         package var connected: () -> Void
         /// Bytes came in; valid during the call.
         package var received: (UnsafeRawBufferPointer) -> Void
+        /// All that had come in was given out, or a turn's share of it: the time to pass on what was made of it.
+        package var rested: () -> Void
         /// The peer closed, or an error: nothing follows.
         package var closed: (String) -> Void
         /// The bytes queued fell below the low mark after they were above it.
@@ -20,10 +22,11 @@ package final class TCPConnection: @unchecked Sendable {
 
         package init(
             connected: @escaping () -> Void, received: @escaping (UnsafeRawBufferPointer) -> Void,
-            closed: @escaping (String) -> Void, drained: @escaping () -> Void
+            rested: @escaping () -> Void = {}, closed: @escaping (String) -> Void, drained: @escaping () -> Void
         ) {
             self.connected = connected
             self.received = received
+            self.rested = rested
             self.closed = closed
             self.drained = drained
         }
@@ -192,17 +195,24 @@ package final class TCPConnection: @unchecked Sendable {
                 if count > 0, !isClosing { handlers?.received(UnsafeRawBufferPointer(rebasing: buffer[..<count])) }
                 return count
             }
-            if count == 0 { return finish("the peer closed the connection") }
+            if count == 0 {
+                handlers?.rested()
+                return finish("the peer closed the connection")
+            }
             if count < 0 {
                 if errno == EINTR { continue }
-                if errno != EAGAIN { finish(SystemError("read").reason) }
+                let reason = errno == EAGAIN ? nil : SystemError("read").reason
+                handlers?.rested()
+                if let reason { finish(reason) }
                 return
             }
             total += count
             if total >= Self.octetsPerTurn {
-                return queue.async { [weak self] in self?.readable() }
+                queue.async { [weak self] in self?.readable() }
+                break
             }
         }
+        handlers?.rested()
     }
 
     private static func withBuffer<Result>(_ body: (UnsafeMutableRawBufferPointer) -> Result) -> Result {

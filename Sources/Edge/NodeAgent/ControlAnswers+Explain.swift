@@ -87,6 +87,7 @@ struct Explanation {
             }
         }
         if let own { return ownVerdict(own) }
+        if let aggregate { return aggregateVerdict(aggregate) }
         if let used = prefixes.first { return (.learned, learned(used, kernel)) }
         if let subnet = topology.linkSubnets.first(where: { $0.contains(destination) }) {
             return (.connected, "\(text) is on a link of this node (\(subnet)): nothing is learned for it.")
@@ -109,6 +110,22 @@ struct Explanation {
             .ownUnassigned,
             "\(text) lies in \(own), a podCIDR of this node, and no pod has it: it is unreachable, on purpose."
         )
+    }
+
+    /// The aggregate of this node that is the longest prefix with a usable path.
+    private var aggregate: Prefix? {
+        let used = view.coverings.first { covering in covering.paths.contains { !$0.isRejected } }
+        guard let used, used.paths.contains(where: { $0.peer == .local }) else { return nil }
+        return configuration.bgp.aggregates.contains { $0.prefix == used.prefix } ? used.prefix : nil
+    }
+
+    private func aggregateVerdict(_ aggregate: Prefix) -> (ExplainDocument.Verdict, String) {
+        guard destination != aggregate else {
+            return (.aggregate, "\(text) is an aggregate of this node, announced for what is known inside it.")
+        }
+        let end = fib.enabled ? ": it is unreachable, on purpose." : "."
+        let sentence = "\(text) lies in \(aggregate), an aggregate of this node, and nothing more specific covers it"
+        return (.aggregate, sentence + end)
     }
 
     private func learned(_ used: ExplainedPrefixDocument, _ kernel: KernelLookupDocument) -> String {
@@ -154,21 +171,12 @@ struct Explanation {
         guard families.contains(prefix.family) else { return "\(prefix.family)-unicast is not negotiated" }
         if peer.settings.exportPolicy == .none { return "the peer's export policy is none" }
         if let obstacle = view.obstacles[peer.id] { return obstacle }
-        if own == nil, peer.settings.exportPolicy == .own { return "export: own announces only prefixes of this node" }
         if let best = usableBest(of: prefix), let role = peer.settings.role, role.wire.withholdsMarked,
             let mark = best.attributes.summary.onlyToCustomer
         {
             return "AS \(mark) said that it may only go to customers, and we are \(role.wire) here (RFC 9234)"
         }
-        if usableBest(of: prefix)?.attributes.summary.isLongLivedStale == true {
-            return "it is kept from before a long outage, and goes to peers that know of such only (RFC 9494)"
-        }
-        if peer.settings.routeServerClient, let hop = usableBest(of: prefix)?.attributes.nextHop,
-            hop.isLinkLocal || hop.family != prefix.family
-        {
-            return "its next hop \(hop) may be none for this peer, and a route server must not be it (RFC 7947)"
-        }
-        return "it came from this peer, is not for it by the rules of BGP, or waits to be sent"
+        return view.refusals[peer.id] ?? "it waits to be sent"
     }
 
     private func usableBest(of prefix: Prefix) -> PathView? {
@@ -189,7 +197,17 @@ struct Explanation {
         let stale = fib.routes.filter { route in
             route.status == .stale && Prefix(strict: route.prefix)?.contains(destination) == true
         }
-        return rejected
+        let blocked = peers.compactMap { peer in
+            view.blocked[peer.id].flatMap { count in
+                count == 0
+                    ? nil
+                    : NearMissDocument(
+                        prefix: "unknown", source: peer.settings.name,
+                        reason: "\(count) announcement\(count == 1 ? " was" : "s were") not taken (maxPrefixes.action:"
+                            + " block), and no one knows of which prefixes: one of this destination may be among them")
+            }
+        }
+        return rejected + blocked
             + stale.map { NearMissDocument(prefix: $0.prefix, source: "kernel", reason: $0.detail ?? "stale") }
     }
 }

@@ -121,6 +121,7 @@ extension RouteDocument {
             case .best(let step): (.best, step.description)
             case .multipath(let step): (.multipath, "shares traffic with the best path, which has: \(step.description)")
             case .candidate(let step): (.candidate, "the best path has: \(step.description)")
+            case .outranked: (.candidate, "a path from the same AS has: lower MED")
             case .rejected(.policy): (.rejected, "rejected by \(view.rule ?? "a policy")")
             case .rejected(let reason): (.rejected, reason.sentence)
             }

@@ -22,6 +22,8 @@ final class HistoryBook: Sendable {
         var dirty: Set<String> = []
         var directory: String?
         var isWriteQueued = false
+        /// When files were last written; nil: not yet.
+        var lastWrite: DispatchTime?
     }
 
     private let state = Mutex(State())
@@ -44,18 +46,23 @@ final class HistoryBook: Sendable {
         at milliseconds: Int64
     ) {
         let message = message.map(Self.hex)
-        let mustQueue = state.withLock { state in
+        let deadline: DispatchTime? = state.withLock { state in
             if state.events[peer] == nil { state.events[peer] = Self.read(peer, in: state.directory) }
             Self.add(
                 kind, String(text.prefix(longestText)), message, at: milliseconds,
                 to: &state.events[peer, default: []])
             state.dirty.insert(peer)
-            guard state.directory != nil, !state.isWriteQueued else { return false }
+            guard state.directory != nil, !state.isWriteQueued else { return nil }
             state.isWriteQueued = true
-            return true
+            return Self.writeTime(after: state.lastWrite, at: .now())
         }
-        // A burst of events makes one write.
-        if mustQueue { queue.asyncAfter(deadline: .now() + 1) { [weak self] in self?.flush() } }
+        if let deadline { queue.asyncAfter(deadline: deadline) { [weak self] in self?.flush() } }
+    }
+
+    /// When an event is to be in its file: at once, with those that come of the same cause, for the next thing that
+    /// happens may be the end of the process; but a burst of events makes one write a second.
+    static func writeTime(after last: DispatchTime?, at now: DispatchTime) -> DispatchTime {
+        max(now + .milliseconds(20), last.map { $0 + .seconds(1) } ?? now)
     }
 
     private static func add(
@@ -141,6 +148,7 @@ final class HistoryBook: Sendable {
     private func flush() {
         let (directory, documents) = state.withLock { state in
             state.isWriteQueued = false
+            state.lastWrite = .now()
             defer { state.dirty = [] }
             return (
                 state.directory,

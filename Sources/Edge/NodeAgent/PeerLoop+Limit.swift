@@ -8,12 +8,8 @@ struct PrefixTally {
     private(set) var held = 0
     private(set) var inFlight = 0
 
-    /// Updates go to the speaker; returns how many prefixes they announce.
-    mutating func send(_ updates: [Update]) -> Int {
-        let count = updates.reduce(0) { $1.announced.reduce($0) { $0 + $1.prefixes.count } }
-        inFlight += count
-        return count
-    }
+    /// `count` announced prefixes go to the speaker.
+    mutating func send(_ count: Int) { inFlight += count }
 
     /// The speaker has `count` of them, which may be of an earlier session.
     mutating func arrived(_ count: Int, held: Int) {

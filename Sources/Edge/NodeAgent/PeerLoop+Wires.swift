@@ -97,6 +97,9 @@ extension PeerLoop {
                 nonisolated(unsafe) let bytes = bytes
                 self?.assumeIsolated { $0.received(bytes, on: id) }
             },
+            rested: { [weak self] in
+                self?.assumeIsolated { $0.deliverBatch() }
+            },
             closed: { [weak self] reason in
                 self?.assumeIsolated { $0.closed(id, reason) }
             },

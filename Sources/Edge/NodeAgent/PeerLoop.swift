@@ -11,8 +11,8 @@ actor PeerLoop: Loop {
     nonisolated let executor: LoopExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// Batches of UPDATEs on their way to the speaker before reading pauses, and before it goes on. A batch is what one
-    /// read gave, and takes about eight times as much memory decoded.
+    /// Batches of UPDATEs on their way to the speaker before reading pauses, and before it goes on. A batch is what
+    /// came in at once, up to a bound (`UpdateBatch.isLarge`).
     private static let batchesHigh = 4
     private static let batchesLow = 2
 
@@ -61,7 +61,7 @@ actor PeerLoop: Loop {
     private var isPaused = false
     /// What BFD says of the path to the peer; nil: nobody asks it.
     var pathWatch: PathWatch?
-    private var batch: [Update] = []
+    private var batch = UpdateBatch()
     private var queue: [PeerAction] = []
     private var isPerforming = false
 
@@ -247,7 +247,7 @@ actor PeerLoop: Loop {
         if !reason.keepsRoutes { patience = .zero }
         pathWatch?.sessionIsLost(keepsRoutes: reason.keepsRoutes)
         silence.restart(.read(), at: .now)
-        batch = []
+        batch = UpdateBatch()
         LogLine.peerDown(peer: name, reason: reason.text, keepsRoutes: reason.keepsRoutes).log(to: logger)
         note(down: reason)
         speaker.post { [id] in $0.down(id, keepsRoutes: reason.keepsRoutes) }
@@ -266,17 +266,22 @@ actor PeerLoop: Loop {
         while wires[connection] != nil {
             wire.framer.adopt(context)
             switch wire.framer.next() {
-            case .needMore: return deliverBatch()
+            case .needMore:
+                if batch.isLarge { deliverBatch() }
+                return
             case .malformed(let notification):
                 guard !wire.framer.isNotificationNext else { return hangUp(on: connection, at: now) }
                 return refuse(notification, on: connection, at: now)
             case .message(let type, let body):
                 if type == 1 { wire.memory.keep(wire.framer.message(body), .received) }
                 do throws(NotificationMessage) {
-                    let message = try wire.framer.decode(type: type, body: body, in: context)
-                    if case .update(let update) = message { log(update.faults, of: wire.framer.message(body)) }
-                    handle(message, on: connection, at: now)
-                    if type != 2 { context = machine.decodeContext(on: connection) }
+                    if type == 2, machine.receivedUpdate(on: connection, at: now) {
+                        let faults = try wire.framer.readUpdate(body, in: context, into: &batch)
+                        log(faults, of: wire.framer.message(body))
+                    } else {
+                        handle(try wire.framer.decode(type: type, body: body, in: context), on: connection, at: now)
+                        context = machine.decodeContext(on: connection)
+                    }
                 } catch {
                     note(malformed: wire.framer.message(body), error)
                     return refuse(error, on: connection, at: now)
@@ -287,12 +292,6 @@ actor PeerLoop: Loop {
     }
 
     private func handle(_ message: Message, on connection: ConnectionID, at now: Instant) {
-        if case .update(let update) = message {
-            if machine.receivedUpdate(on: connection, at: now) {
-                batch.append(update)
-                return
-            }
-        }
         if case .notification(let notification) = message { note(received: notification) }
         deliverBatch()
         perform(machine.received(message, on: connection, at: now))
@@ -324,15 +323,16 @@ actor PeerLoop: Loop {
         }
     }
 
-    private func deliverBatch() {
+    /// What was read goes to the speaker: one way there for all that came together, not one for each read.
+    func deliverBatch() {
         guard !batch.isEmpty else { return }
         timer?.arm(machine.nextDeadline, at: .now)
-        let updates = batch
-        batch = []
+        let batch = batch
+        self.batch = UpdateBatch()
         batchesInFlight += 1
-        let count = tally.send(updates)
+        tally.send(batch.announcedCount)
         if batchesInFlight >= Self.batchesHigh || isNearLimit { pause(true) }
-        speaker.post { [id] in $0.receive(updates, from: id, loop: self, announcing: count) }
+        speaker.post { [id] in $0.receive(batch, from: id, loop: self) }
     }
 
     /// The speaker has worked on a batch that announced `count` prefixes; its fullest family now holds that many paths

@@ -44,13 +44,11 @@ extension SpeakerLoop {
     func observeConflicts(_ body: @Sendable @escaping ([PrefixConflict]) -> Void) { onConflicts = body }
 
     /// Looks for our prefixes among new ones; most are none, and cost two comparisons.
-    func noteConflicts(_ updates: [Update]) {
+    func noteConflicts(_ batch: UpdateBatch) {
         guard !originated.isEmpty else { return }
-        for update in updates {
-            for announcement in update.announced {
-                for prefix in announcement.prefixes where originated.contains(where: { $0.contains(prefix) }) {
-                    conflicts.suspect(prefix)
-                }
+        for entry in batch.entries where entry.action == .announce {
+            for prefix in batch.prefixes(entry) where originated.contains(where: { $0.contains(prefix) }) {
+                conflicts.suspect(prefix)
             }
         }
     }

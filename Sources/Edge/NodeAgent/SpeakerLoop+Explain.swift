@@ -15,6 +15,10 @@ struct DestinationView: Sendable {
     var coverings: [Covering] = []
     /// What each peer was told of the longest usable prefix, or of an own one; several paths with add-path.
     var told: [PeerID: [PathView]] = [:]
+    /// Why a peer that is up was not told of it, where a rule says so.
+    var refusals: [PeerID: String] = [:]
+    /// Announcements of the destination's family that were not taken from a peer, for it has as many as it may.
+    var blocked: [PeerID: Int] = [:]
     /// Why a family cannot be announced to a peer.
     var obstacles: [PeerID: String] = [:]
     /// Families negotiated with peers that are up.
@@ -39,11 +43,22 @@ extension SpeakerLoop {
         for peer in peers {
             let summaries = speaker.summaries(peer)
             view.families[peer] = Set(summaries.map(\.family))
-            view.obstacles[peer] = summaries.first { $0.family == destination.family }?.obstacle
+            let summary = summaries.first { $0.family == destination.family }
+            view.obstacles[peer] = summary?.obstacle
+            view.blocked[peer] = summary?.paths.blocked
             guard let announced else { continue }
             view.told[peer] = speaker.paths(PathQuery(.advertised(peer), prefix: announced))
+            guard view.told[peer]?.isEmpty != false else { continue }
+            view.refusals[peer] = speaker.tryExport(announced, nil, of: nil, to: peer).flatMap(Self.refusal)
         }
         return view
+    }
+}
+
+extension SpeakerLoop {
+    /// What kept a path back, built-in rule or policy; nil: nothing does.
+    private static func refusal(_ trial: PolicyTrial) -> String? {
+        trial.refusal ?? (trial.after == nil ? "rejected by \(trial.decision)" : nil)
     }
 }
 
@@ -55,7 +70,7 @@ extension PathView {
         switch standing {
         case .best: 0
         case .multipath: 1
-        case .candidate: 2
+        case .candidate, .outranked: 2
         case .rejected: 3
         }
     }

@@ -203,11 +203,11 @@ actor SpeakerLoop: Loop {
         wake()
     }
 
-    func receive(_ updates: [Update], from id: PeerID, loop: PeerLoop, announcing count: Int) {
-        speaker.receive(updates, from: id, at: .now)
-        noteConflicts(updates)
+    func receive(_ batch: UpdateBatch, from id: PeerID, loop: PeerLoop) {
+        speaker.receive(batch, from: id, at: .now)
+        noteConflicts(batch)
         if speaker.blocked(id).count > 0 { loop.post { $0.limitBlocks() } }
-        let fullest = speaker.pathCount(id)
+        let (fullest, count) = (speaker.pathCount(id), batch.announcedCount)
         loop.post { $0.batchIsDone(fullest.family, held: fullest.count, announcing: count) }
         wake()
     }
@@ -237,7 +237,8 @@ actor SpeakerLoop: Loop {
     func peerIsWritable(_ id: PeerID, _ connection: ConnectionID) {
         guard outputs[id]?.connection == connection else { return }
         outputs[id]?.isWritable = true
-        wake()
+        // Else a turn would find nothing to say; a round that is over must be seen to be.
+        if paces[id] != nil || speaker.hasMessages(for: id) { wake() }
     }
 
     // MARK: turns

@@ -86,6 +86,7 @@ struct Decode: ParsableCommand {
         do throws(CaptureError) {
             try read { (bytes) throws(CaptureError) in Self.show(try decoder.append(bytes), printer) }
             Self.show(try decoder.finish(), printer)
+            if let emptiness = decoder.emptiness { Self.show([emptiness], printer) }
         } catch {
             throw FileProblem(description: "\(file): \(error)")
         }

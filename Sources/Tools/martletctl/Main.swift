@@ -36,13 +36,20 @@ struct Martletctl: ParsableCommand {
         }
     }
 
-    /// `martletctl --socket PATH sessions` and `martletctl sessions --socket PATH` are the same.
+    /// `martletctl --socket PATH sessions` and `martletctl sessions --socket PATH` are the same, and so are
+    /// `martletctl -o json policy test ...` and `martletctl policy test -o json ...`.
     private static func commandFirst(_ arguments: [String]) -> [String] {
-        let names = Set(configuration.subcommands.map { $0._commandName })
-        guard let index = arguments.firstIndex(where: names.contains), arguments.first?.hasPrefix("-") == true else {
-            return arguments
-        }
-        return [arguments[index]] + arguments[..<index] + arguments[(index + 1)...]
+        guard arguments.first?.hasPrefix("-") == true,
+            let index = arguments.firstIndex(where: { command($0, of: Self.self) != nil }),
+            let outer = command(arguments[index], of: Self.self)
+        else { return arguments }
+        var end = index + 1
+        if end < arguments.count, command(arguments[end], of: outer) != nil { end += 1 }
+        return Array(arguments[index..<end] + arguments[..<index] + arguments[end...])
+    }
+
+    private static func command(_ word: String, of parent: any ParsableCommand.Type) -> (any ParsableCommand.Type)? {
+        parent.configuration.subcommands.first { $0._commandName == word }
     }
 
     private static func fail(_ message: String, status: Int32) -> Never {

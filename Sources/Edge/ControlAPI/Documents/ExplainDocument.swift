@@ -8,6 +8,8 @@ package struct ExplainDocument: Codable, Sendable, Equatable {
         case ownUnassigned
         /// One of our podCIDRs as a whole.
         case ownPodCIDR
+        /// An aggregate of ours, or in one with nothing more specific: unreachable on purpose, too.
+        case aggregate
         /// An address of the node itself.
         case nodeAddress
         /// Learned from a peer.
