@@ -81,11 +81,27 @@ func fuzzUpdate(_ bytes: [UInt8]) {
     let context = DecodeContext(&input)
     let words = input.byte()
     let body = Array(input.take(.max))
-    guard let update = try? Update.decode(body.span.bytes, in: context) else { return }
+    let update = try? Update.decode(body.span.bytes, in: context)
+    checkBatch(body, update, in: context)
+    guard let update else { return }
     if words & 0xc0 == 0 { _ = update.description }
     for announcement in update.announced {
         checkAttributes(announcement.attributes)
         checkPacking(announcement, isExternal: context.isExternal)
+    }
+}
+
+/// Behind another UPDATE it must be read as it is by itself, and leave nothing there when it is refused.
+private func checkBatch(_ body: [UInt8], _ update: Update?, in context: DecodeContext) {
+    var batch: UpdateBatch = [Update(endOfRIB: .ipv6)]
+    let faults = try? batch.read(body.span.bytes, in: context)
+    mustHold(faults == update?.faults, "a batch is judged differently")
+    mustHold(faults != nil || batch.entries.count == 1, "a refused UPDATE leaves something in a batch")
+    let announced = update?.announced.reduce(0) { $0 + $1.prefixes.count } ?? 0
+    mustHold(batch.announcedCount == announced, "a batch loses prefixes")
+    for (announcement, entry) in zip(update?.announced ?? [], batch.entries.filter { $0.action == .announce }) {
+        mustHold(batch.attributes(entry) == announcement.attributes, "a batch changes attributes")
+        mustHold(Array(batch.prefixes(entry)) == announcement.prefixes, "a batch changes prefixes")
     }
 }
 
