@@ -252,7 +252,7 @@ final class SessionWorld {
             case .established(let id, let negotiated): established(index, id, negotiated)
             case .deliver(_, let update): speaker.receive([update], from: members[index].id, at: now)
             case .refresh(let family): speaker.refresh(family, for: members[index].id)
-            case .refreshBegan(let family): speaker.refreshBegan(family, from: members[index].id)
+            case .refreshBegan(let family): speaker.refreshBegan(family, from: members[index].id, at: now)
             case .refreshEnded(let family): speaker.refreshEnded(family, from: members[index].id)
             case .down(let reason): down(index, reason)
             case .stateChanged: break

@@ -24,9 +24,10 @@ import Testing
             #expect(rig.peer.decodeContext(on: id).maximumLength == 4096)
             #expect(!rig.peer.decodeContext(on: id).enhancedRouteRefresh)
             _ = rig.received(.open(open), on: 1)
-            #expect(rig.peer.decodeContext(on: id).maximumLength == maximum)
+            // Who was offered them may send them, whether it takes any itself or not (RFC 8654 section 4).
+            #expect(rig.peer.decodeContext(on: id).maximumLength == 65535)
             #expect(rig.peer.decodeContext(on: id).enhancedRouteRefresh == (maximum == 65535))
-            #expect(rig.status.negotiated?.extendedMessages == (maximum == 65535))
+            #expect(rig.status.negotiated?.maximumLengthSent == maximum)
         }
     }
 

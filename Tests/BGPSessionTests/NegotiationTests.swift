@@ -178,19 +178,42 @@ import Testing
         #expect(open.capabilities.contains(.multiprotocol(.ipv4)) && open.capabilities.contains(.multiprotocol(.ipv6)))
     }
 
-    @Test func `a peer that refuses capabilities is offered them again`() {
-        for subcode in [UInt8(4), 7] {
-            var rig = Rig()
+    /// The OPEN on the next connection, after what the peer answered to the one before.
+    private func nextOpen(_ rig: inout Rig, _ id: UInt32) -> Open? {
+        let actions = rig.peer.connected(ConnectionID(rawValue: id), at: rig.now)
+        guard case .send(_, .open(let open)) = actions.first else { return nil }
+        return open
+    }
+
+    @Test func `a peer that takes no capabilities is called without, and with them again when that is over`() {
+        var rig = Rig()
+        _ = rig.start()
+        let full = rig.peer.configuration.open(RestartState())
+        #expect(nextOpen(&rig, 1) == full)
+        #expect(rig.received(.notification(NotificationMessage(2, 4)), on: 1).last == "OpenSent -> Idle")
+        _ = rig.next()
+        #expect(nextOpen(&rig, 2) == .test(autonomousSystem: 64601, routerID: 0x0a00_0001, capabilities: []))
+        _ = rig.received(.open(.test(capabilities: [])), on: 2)
+        #expect(rig.received(.keepalive, on: 2).last == "OpenConfirm -> Established")
+        let negotiated = rig.status.negotiated
+        #expect(negotiated?.families == .ipv4 && negotiated?.fourOctetAS == false)
+        #expect(negotiated?.decodeContext.maximumLength == 4096)
+        _ = rig.closed(2)
+        _ = rig.next()
+        #expect(nextOpen(&rig, 3) == full)
+    }
+
+    @Test func `a session that cannot be without capabilities, or lacks one of them, is tried with them again`() {
+        for (configuration, subcode) in [
+            (PeerConfiguration.test(), UInt8(7)), (.test(localAS: 70000), 4), (.test(families: .ipv6), 4),
+        ] {
+            var rig = Rig(configuration)
             _ = rig.start()
-            _ = rig.connected(1)
-            #expect(rig.received(.notification(NotificationMessage(2, subcode)), on: 1).last == "OpenSent -> Idle")
+            let full = nextOpen(&rig, 1)
+            #expect(full?.capabilities.isEmpty == false)
+            _ = rig.received(.notification(NotificationMessage(2, subcode)), on: 1)
             _ = rig.next()
-            let actions = rig.peer.connected(ConnectionID(rawValue: 2), at: rig.now)
-            guard case .send(_, .open(let open)) = actions.first else {
-                Issue.record("no OPEN in \(actions)")
-                return
-            }
-            #expect(open == rig.peer.configuration.open(RestartState()))
+            #expect(nextOpen(&rig, 2) == full)
         }
     }
 }

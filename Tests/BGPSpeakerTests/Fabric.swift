@@ -311,7 +311,7 @@ final class Fabric {
                 member.speaker.established(peer, negotiated, addresses, at: now)
             case .deliver(_, let update): member.speaker.receive([update], from: peer, at: now)
             case .refresh(let family): member.speaker.refresh(family, for: peer)
-            case .refreshBegan(let family): member.speaker.refreshBegan(family, from: peer)
+            case .refreshBegan(let family): member.speaker.refreshBegan(family, from: peer, at: now)
             case .refreshEnded(let family): member.speaker.refreshEnded(family, from: peer)
             case .down(let reason):
                 member.sessions[index].established = nil

@@ -128,4 +128,45 @@ private struct Helper: ~Copyable {
         helper.wait(until: 20 + 180)
         #expect(helper.paths() == ["10.1.0.0/24"])
     }
+
+    /// Away, back, and at its End-of-RIB with one path less.
+    private static func returned(at seconds: Int64) -> Helper {
+        var helper = helper()
+        helper.speaker.down(helper.peer, keepsRoutes: true, at: .seconds(10))
+        helper.up(at: 20)
+        helper.announce(["10.1.0.0/24"], via: "192.0.2.1", at: 21)
+        for family in AddressFamily.allCases { helper.endOfRIB(family, at: seconds) }
+        return helper
+    }
+
+    @Test func `and sends its table once more loses nothing while it does (RFC 7313)`() {
+        var helper = Self.returned(at: 30)
+        helper.speaker.refreshBegan(.ipv4, from: helper.peer, at: .seconds(31))
+        helper.wait(until: 60)
+        #expect(helper.paths() == ["(10.1.0.0/24)", "(10.2.0.0/24)"], "what was said before is still valid")
+        helper.announce(["10.1.0.0/24"], via: "192.0.2.1", at: 61)
+        helper.speaker.refreshEnded(.ipv4, from: helper.peer)
+        #expect(helper.paths() == ["10.1.0.0/24"])
+        #expect(helper.speaker.nextDeadline == nil)
+    }
+
+    @Test func `and does not end its refresh is swept after as long as it has for End-of-RIB`() {
+        var helper = Self.returned(at: 30)
+        helper.speaker.refreshBegan(.ipv4, from: helper.peer, at: .seconds(31))
+        helper.announce(["10.1.0.0/24"], via: "192.0.2.1", at: 32)
+        helper.wait(until: 30 + 180)
+        #expect(helper.paths() == ["10.1.0.0/24", "(10.2.0.0/24)"])
+        helper.wait(until: 31 + 180)
+        #expect(helper.paths() == ["10.1.0.0/24"])
+    }
+
+    @Test func `and refreshes before its End-of-RIB, which it must not, loses nothing by that`() {
+        var helper = Self.helper()
+        helper.speaker.down(helper.peer, keepsRoutes: true, at: .seconds(10))
+        helper.up(at: 20)
+        helper.speaker.refreshBegan(.ipv4, from: helper.peer, at: .seconds(21))
+        helper.announce(["10.1.0.0/24"], via: "192.0.2.1", at: 21)
+        helper.speaker.refreshEnded(.ipv4, from: helper.peer)
+        #expect(helper.paths() == ["10.1.0.0/24", "(10.2.0.0/24)", "(fd00:1::/64)"])
+    }
 }

@@ -120,6 +120,49 @@ import Testing
             ])
     }
 
+    @Test func `our own restart where we pass routes on: no End-of-RIB before we have them again (RFC 4724)`() {
+        let scene = Scene(own: ["10.9.0.0/24"])
+        _ = scene.defers(true)
+        for (name, number) in [("a", UInt32(65001)), ("b", 65002), ("node", 65003)] {
+            scene.add(name, as: number, [Self.restart(), .enhancedRouteRefresh]) { configuration, peer in
+                configuration.gracefulRestart = .init()
+                if name == "node" { peer.exportMode = .localOnly }
+            }
+            scene.restarted(name, RestartState(restarted: true, forwardingPreserved: .all))
+        }
+        #expect(
+            scene.up("a").suffix(2) == [
+                "a is up: ipv4+ipv6, enhanced refresh, graceful restart, N bit",
+                "to a: +10.9.0.0/24 [64601] via 192.0.2.10",
+            ])
+        #expect(scene.endsRIB("a", .ipv4, .ipv6) == [])
+        #expect(
+            scene.says("a", .routeRefresh(RouteRefresh(afi: 1, safi: 1))) == [], "a refresh waits for End-of-RIB")
+        #expect(
+            scene.up("node").suffix(2) == ["to node: End-of-RIB ipv4", "to node: End-of-RIB ipv6"],
+            "who is told our own prefixes only has them all")
+        #expect(
+            scene.up(
+                "b",
+                [
+                    .multiprotocol(.ipv4), .fourOctetAS(asn(65002)), Self.restart(.ipv4, restarted: true),
+                ]
+            ).last == "to b: +10.9.0.0/24 [64601] via 192.0.2.10")
+        #expect(!scene.hasHeardAll)
+        #expect(scene.endsRIB("node", .ipv4, .ipv6) == [])
+        #expect(scene.hasHeardAll && !scene.isConverged, "who has restarted, too, may wait for us")
+        #expect(
+            scene.announces("b", ["10.2.0.0/24"]) == [
+                "kernel: +10.2.0.0/24 via 192.0.2.2", "to a: +10.2.0.0/24 [64601 65002] via 192.0.2.10",
+            ])
+        #expect(
+            scene.defers(false) == [
+                "to a: End-of-RIB ipv4", "to a: End-of-RIB ipv6", "to b: End-of-RIB ipv4",
+                "to a: ROUTE-REFRESH ipv4-unicast begin", "to a: +10.9.0.0/24 [64601] via 192.0.2.10",
+                "to a: +10.2.0.0/24 [64601 65002] via 192.0.2.10", "to a: ROUTE-REFRESH ipv4-unicast end",
+            ])
+    }
+
     @Test func `a long outage (RFC 9494)`() {
         let longLived = Capability.longLivedGracefulRestart(
             LongLivedGracefulRestart(

@@ -65,6 +65,7 @@ final class Scene {
 
     /// Whether every peer is up and has sent its End-of-RIB.
     var isConverged: Bool { speaker.isConverged }
+    var hasHeardAll: Bool { speaker.hasHeardAll }
 
     // MARK: events
 
@@ -143,6 +144,12 @@ final class Scene {
         return settle()
     }
 
+    /// We have restarted, and wait for the peers' tables; or do so no longer.
+    func defers(_ isDeferring: Bool) -> [String] {
+        speaker.isDeferring = isDeferring
+        return settle()
+    }
+
     func restarted(_ name: String, _ state: RestartState) { sides[name]?.machine.restartState = state }
 
     func farewell(_ step: Farewell) -> [String] {
@@ -211,7 +218,7 @@ final class Scene {
                     id, negotiated, SessionAddresses(ipv4: ip("192.0.2.10"), ipv6: ip("2001:db8::10")), at: now)
             case .deliver(_, let update): speaker.receive([update], from: id, at: now)
             case .refresh(let family): speaker.refresh(family, for: id)
-            case .refreshBegan(let family): speaker.refreshBegan(family, from: id)
+            case .refreshBegan(let family): speaker.refreshBegan(family, from: id, at: now)
             case .refreshEnded(let family): speaker.refreshEnded(family, from: id)
             case .down(let reason):
                 sides[name]?.negotiated = nil

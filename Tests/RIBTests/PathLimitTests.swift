@@ -62,6 +62,34 @@ import Testing
         #expect(rib.blocked(Self.id) == (0, false), "its table comes once more")
     }
 
+    @Test func `that comes back with other paths may have as many, while the old ones wait for the sweep`() {
+        var rib = Self.rib()
+        Self.announce(&rib, Self.prefixes(0..<5))
+        rib.markStale(.ipv4, of: Self.id)
+        Self.announce(&rib, Self.prefixes(10..<15))
+        #expect(rib.counts(Self.id, .ipv4).received == 10 && rib.counts(Self.id, .ipv4).counted == 5)
+        Self.announce(&rib, Self.prefixes(0..<1), path: [65001, 9])
+        #expect(rib.blocked(Self.id) == (1, false), "one that it had before is one too many now")
+        rib.sweepStale(.ipv4, of: Self.id)
+        #expect(rib.counts(Self.id, .ipv4).received == 5)
+        #expect(rib.paths(PathQuery(.usable)).map(\.prefix) == Self.prefixes(10..<15))
+    }
+
+    @Test func `has no more than twice as many however often it begins anew`() {
+        var rib = Self.rib()
+        for round in 0..<10 {
+            rib.markStale(.ipv4, of: Self.id)
+            Self.announce(&rib, Self.prefixes(round * 10..<round * 10 + 8))
+        }
+        #expect(rib.counts(Self.id, .ipv4).received == 10)
+        rib.removePaths(of: Self.id)
+        while rib.hasWork || rib.hasChanges {
+            rib.work(limit: 10)
+            _ = rib.takeChanges(limit: 10, describing: false)
+        }
+        #expect(rib.sizes == (0, 0, 0))
+    }
+
     @Test func `does not keep others from the same prefixes`() {
         var rib = Self.rib(most: 1)
         Self.announce(&rib, Self.prefixes(0..<3), from: Self.other, path: [65002])

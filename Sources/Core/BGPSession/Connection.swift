@@ -63,6 +63,10 @@ struct Connection: Sendable {
     /// In OpenConfirm, and our KEEPALIVE has not gone out.
     var isWithheld: Bool { state == .openConfirm && !released }
 
+    /// Our OPEN has gone out; and whether it had capabilities.
+    private(set) var hasSentOpen = false
+    var hasOfferedCapabilities: Bool { !sentCapabilities.isEmpty }
+
     private let configuration: PeerConfiguration
     private var sentCapabilities: [Capability] = []
     private var random: SplitMix
@@ -159,6 +163,7 @@ extension Connection {
 
     private mutating func send(_ open: Open, at now: Instant) -> [Effect] {
         state = .openSent
+        hasSentOpen = true
         sentCapabilities = open.capabilities
         timers.start(.hold, after: Self.openTime, at: now)
         return [.send(.open(open))]

@@ -20,7 +20,8 @@ package struct Negotiated: Sendable, Hashable {
     package var peerGracefulRestart: GracefulRestart?
     package var sentCapabilities: [Capability]
     package var peerCapabilities: [Capability]
-    /// Both sides take messages of up to 65535 octets, except OPEN and KEEPALIVE (RFC 8654).
+    /// Both sides take messages of up to 65535 octets, except OPEN and KEEPALIVE (RFC 8654). What we take follows from
+    /// our own capability alone (section 4).
     package var extendedMessages = false
     /// How long the peer may take nothing of ours, always longer than the hold time; nil: for ever (RFC 9687).
     package var sendHoldTime: Duration?
@@ -38,11 +39,15 @@ package struct Negotiated: Sendable, Hashable {
     package var decodeContext: DecodeContext {
         var context = DecodeContext(
             fourOctetAS: fourOctetAS, families: families, isExternal: isExternal,
-            maximumLength: extendedMessages ? 65535 : 4096, enhancedRouteRefresh: enhancedRouteRefresh)
+            maximumLength: sentCapabilities.contains(.extendedMessage) ? 65535 : 4096,
+            enhancedRouteRefresh: enhancedRouteRefresh)
         context.pathIDs = pathIDsReceived
         if families.contains(.ipv4), sentCapabilities.offersIPv4OverIPv6 { context.extendedNextHop = .ipv4 }
         return context
     }
+
+    /// Octets in the longest message that the peer takes.
+    package var maximumLengthSent: Int { extendedMessages ? 65535 : 4096 }
 
     /// Both sides announced graceful restart: a session lost without NOTIFICATION keeps its routes (RFC 4724).
     package var gracefulRestart: Bool {

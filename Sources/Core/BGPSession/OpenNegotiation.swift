@@ -29,6 +29,13 @@ extension PeerConfiguration {
             autonomousSystem: short, holdTime: offeredHoldTime, routerID: routerID, capabilities: capabilities)
     }
 
+    /// Our OPEN for a peer that takes none with capabilities (RFC 5492 section 3); nil where the session cannot be
+    /// without: its families and our AS number must be what RFC 4271 has.
+    func plainOpen() -> Open? {
+        guard families.contains(.ipv4), let number = UInt16(exactly: localAS.rawValue) else { return nil }
+        return Open(autonomousSystem: number, holdTime: offeredHoldTime, routerID: routerID, capabilities: [])
+    }
+
     private func capability(_ options: GracefulRestartOptions, _ restart: RestartState) -> GracefulRestart {
         GracefulRestart(
             restarted: restart.restarted, notification: true, restartTime: min(options.restartTime, 4095),
@@ -69,11 +76,14 @@ extension Negotiated {
     /// 6793).
     init(_ theirs: Open, sent: [Capability], _ configuration: PeerConfiguration) throws(OpenRefusal) {
         try Self.check(theirs, configuration)
-        let families = configuration.families.intersection(theirs.families)
+        // Without capabilities of ours the peer knows of IPv4 only.
+        let ours = sent.isEmpty ? configuration.families.intersection(.ipv4) : configuration.families
+        let families = ours.intersection(theirs.families)
         guard !families.isEmpty else { throw .noCommonFamily(wanted: configuration.families) }
         let hold = Duration.seconds(Int64(min(configuration.offeredHoldTime, theirs.holdTime)))
         self.init(
-            peerAS: theirs.asNumber, peerRouterID: theirs.routerID, fourOctetAS: theirs.hasFourOctetAS,
+            peerAS: theirs.asNumber, peerRouterID: theirs.routerID,
+            fourOctetAS: theirs.capabilities.haveFourOctetAS && sent.haveFourOctetAS,
             families: families, holdTime: hold, keepaliveTime: Self.keepaliveTime(configuration.keepaliveTime, hold),
             isExternal: configuration.isExternal, routeRefresh: theirs.capabilities.contains(.routeRefresh),
             peerGracefulRestart: theirs.gracefulRestart, sentCapabilities: sent,
@@ -150,6 +160,10 @@ extension Negotiated {
 }
 
 extension [Capability] {
+    fileprivate var haveFourOctetAS: Bool {
+        contains { if case .fourOctetAS = $0 { true } else { false } }
+    }
+
     /// Whether IPv4 prefixes with IPv6 next hops are understood (RFC 8950 section 4).
     var offersIPv4OverIPv6: Bool {
         contains { if case .extendedNextHop(let families) = $0 { families.contains(.ipv4OverIPv6) } else { false } }
@@ -184,12 +198,6 @@ extension Open {
         for case .fourOctetAS(let number) in capabilities where number != asNumber { return number }
         let field = ASNumber(rawValue: UInt32(autonomousSystem))
         return field == asNumber || field == .trans ? nil : field
-    }
-
-    fileprivate var hasFourOctetAS: Bool {
-        capabilities.contains {
-            if case .fourOctetAS = $0 { true } else { false }
-        }
     }
 
     /// The last one counts when there are several (RFC 4724 section 3).

@@ -35,6 +35,8 @@ package struct Peer: Sendable {
     private var sessionSince: Instant?
     var timers = TimerSet<Timer>()
     var random: SplitMix
+    /// The peer's last word was that it takes no capabilities: the next OPEN has none.
+    private var refusesCapabilities = false
     /// The next back-off.
     var idleHoldTime = Self.shortestIdleHold
     var pending: [PeerAction] = []
@@ -220,6 +222,7 @@ extension Peer {
     /// Our OPEN. Once a session was up, what the kernel forwards has survived its loss and must be said to
     /// (RFC 4724 section 4.1), or a peer that kept our routes drops them.
     var open: Open {
+        if refusesCapabilities, let plain = configuration.plainOpen() { return plain }
         var restart = restartState
         if establishedCount > 0 { restart.forwardingPreserved = configuration.families }
         return configuration.open(restart)
@@ -256,6 +259,7 @@ extension Peer {
 
     private mutating func remove(_ id: ConnectionID, _ failure: Failure, at now: Instant) {
         let context = negotiated(id)
+        if let connection = connections.first(where: { $0.id == id }) { learn(from: failure, of: connection) }
         connections.removeAll { $0.id == id }
         let wasSession = id == session
         if wasSession {
@@ -266,6 +270,17 @@ extension Peer {
         reason = failure.text
         releaseSurvivor(at: now)
         if connections.isEmpty, mode == .running { retry(after: failure, at: now) }
+    }
+
+    /// A peer that knows no capabilities says so once, and is then called without (RFC 5492 section 3). However that
+    /// ends, they are offered again afterwards.
+    private mutating func learn(from failure: Failure, of connection: Connection) {
+        switch failure.cause {
+        case .received(let notification) where connection.hasOfferedCapabilities:
+            refusesCapabilities = notification.code == 2 && notification.subcode == 4
+        default:
+            if connection.hasSentOpen { refusesCapabilities = false }
+        }
     }
 
     private mutating func forgetSession(_ failure: Failure, at now: Instant) {

@@ -28,6 +28,8 @@ struct RetainedPaths: Sendable {
         var limit: Instant?
         /// The long-lived stale time runs.
         var isLongLived = false
+        /// The peer has said End-of-RIB, and sends the family once more (RFC 7313).
+        var isRefreshing = false
     }
 
     /// What is due for a family.
@@ -121,10 +123,22 @@ struct RetainedPaths: Sendable {
         kept[family] = Kept(stage: .returning, until: entry.isLongLived ? now + patience : entry.until)
     }
 
-    /// The peer has sent all again: the rest goes after `grace`.
+    /// The peer has sent all again: the rest goes after `grace`, or at the end of the refresh that is under way, which
+    /// has made everything stale once more.
     mutating func complete(after grace: Duration, at now: Instant) {
-        for family in families.families { kept[family] = Kept(stage: .returning, until: now + grace) }
+        for family in families.families where kept[family]?.isRefreshing != true {
+            kept[family] = Kept(stage: .returning, until: now + grace)
+        }
     }
+
+    /// After its End-of-RIB the peer sends a family once more: it has as much time as for the first.
+    mutating func refreshBegan(_ family: AddressFamily, at now: Instant) {
+        guard let entry = kept[family], entry.stage == .returning else { return }
+        kept[family] = Kept(stage: .returning, until: now + patience, isRefreshing: true)
+    }
+
+    /// Nothing is stale any more.
+    mutating func refreshEnded(_ family: AddressFamily) { kept[family] = nil }
 
     /// What is due; `isEmpty` afterwards when nothing is kept any more.
     mutating func expire(at now: Instant) -> [Step] {

@@ -8,17 +8,19 @@ import RIB
 /// Its owner passes in what the sessions report, and takes out, in portions, changes for the kernel and bytes for the
 /// peers. Nothing here waits, reads a clock or fails.
 package struct Speaker: ~Copyable {
-    private(set) var rib: RIBTables
-    private var peers: [PeerID: Record] = [:]
+    var rib: RIBTables
+    var peers: [PeerID: Record] = [:]
     private var originated: Set<Prefix> = []
     private let localAS: ASNumber
     private let startTime: Instant
     private var lastID: UInt16 = 0
     /// How far the node's goodbye is.
     package private(set) var farewell = Farewell.none
+    /// We have restarted, and do not know yet what the other peers have: see `holdsEndOfRIB`.
+    package var isDeferring = false
 
     /// What is kept of a peer beside its paths.
-    private struct Record {
+    struct Record {
         var peer: SpeakerPeer
         var session: Session?
         /// Paths kept while the peer restarts.
@@ -27,7 +29,7 @@ package struct Speaker: ~Copyable {
         var isShut = false
     }
 
-    private struct Session {
+    struct Session {
         let negotiated: Negotiated
         var addresses: SessionAddresses
         /// Families whose first table was not sent completely.
@@ -36,6 +38,8 @@ package struct Speaker: ~Copyable {
         /// Families whose refresh has not begun (RFC 7313), and those whose end is owed.
         var owesRefresh: FamilySet = []
         var refreshing: FamilySet = []
+        /// Families that the peer is sending again.
+        var refreshReceiving: FamilySet = []
     }
 
     /// `seed` keys the hash tables and should differ from process to process.
@@ -149,7 +153,7 @@ package struct Speaker: ~Copyable {
         to id: PeerID, _ peer: SpeakerPeer, _ negotiated: Negotiated, _ addresses: SessionAddresses
     ) {
         var encoding = ExportEncoding()
-        encoding.maximumLength = negotiated.decodeContext.maximumLength
+        encoding.maximumLength = negotiated.maximumLengthSent
         encoding.fourOctetAS = negotiated.fourOctetAS
         if negotiated.pathIDsSent.contains(.ipv4) { encoding.ipv4Paths = peer.pathSelection }
         if negotiated.pathIDsSent.contains(.ipv6) { encoding.ipv6Paths = peer.pathSelection }
@@ -250,9 +254,9 @@ package struct Speaker: ~Copyable {
         }
     }
 
-    /// Paths held from a peer in its fullest family.
+    /// Paths of a peer that count against its limit, in its fullest family.
     package func pathCount(_ id: PeerID) -> (family: AddressFamily, count: Int) {
-        let (ipv4, ipv6) = (rib.counts(id, .ipv4).received, rib.counts(id, .ipv6).received)
+        let (ipv4, ipv6) = (rib.counts(id, .ipv4).counted, rib.counts(id, .ipv6).counted)
         return ipv4 >= ipv6 ? (.ipv4, ipv4) : (.ipv6, ipv6)
     }
 
@@ -282,25 +286,6 @@ package struct Speaker: ~Copyable {
         }
     }
 
-    /// The peer asked for our table again (RFC 2918).
-    package mutating func refresh(_ family: AddressFamily, for id: PeerID) {
-        guard let session = peers[id]?.session, session.negotiated.families.contains(family) else { return }
-        if session.negotiated.enhancedRouteRefresh {
-            peers[id]?.session?.owesRefresh.insert(FamilySet(family))
-        } else {
-            rib.resend(family, to: id)
-        }
-    }
-
-    /// The peer begins to send its table again (RFC 7313 section 4). Before its End-of-RIB that means nothing.
-    package mutating func refreshBegan(_ family: AddressFamily, from id: PeerID) {
-        guard peers[id]?.session?.endOfRIBReceived.contains(family) == true else { return }
-        rib.markStale(family, of: id)
-    }
-
-    /// The peer has sent its table again: what it did not repeat is gone.
-    package mutating func refreshEnded(_ family: AddressFamily, from id: PeerID) { rib.sweepStale(family, of: id) }
-
     // MARK: what comes out
 
     /// Whether `work` has something to do: what a lost session or a new policy asks of the whole table.
@@ -319,16 +304,20 @@ package struct Speaker: ~Copyable {
 
     /// Whether prefixes, or an End-of-RIB, wait for `takeMessages`.
     package func hasMessages(for id: PeerID) -> Bool {
-        guard let session = peers[id]?.session else { return false }
-        return !session.owesEndOfRIB.isEmpty || !session.owesRefresh.isEmpty || !session.refreshing.isEmpty
-            || session.negotiated.families.families.contains { rib.hasMessages($0, for: id) }
+        guard let record = peers[id], let session = record.session else { return false }
+        var waiting = session.refreshing.union(session.owesRefresh)
+        // A refresh stands behind the End-of-RIB, and waits with it.
+        let isHeld = holdsEndOfRIB(record)
+        if isHeld { waiting.subtract(session.owesEndOfRIB) } else { waiting.formUnion(session.owesEndOfRIB) }
+        return !waiting.isEmpty || session.negotiated.families.families.contains { rib.hasMessages($0, for: id) }
     }
 
     /// UPDATEs for at most `limit` prefixes a family, or what was packed in one portion for all peers that get the
     /// same. Empty when the peer may be told of none of these, which does not mean that nothing is left: see
     /// `hasMessages`. End-of-RIB follows the last prefix of the first table and never overtakes one.
     package mutating func takeMessages(for id: PeerID, limit: Int) -> [UInt8] {
-        guard var session = peers[id]?.session else { return [] }
+        guard let record = peers[id], var session = record.session else { return [] }
+        let isHeld = holdsEndOfRIB(record)
         var bytes: [UInt8] = []
         func add(_ more: [UInt8]) {
             // The first portion as it is: other peers have the same octets.
@@ -346,7 +335,7 @@ package struct Speaker: ~Copyable {
             }
             add(rib.takeMessages(family, for: id, limit: limit))
             guard !rib.hasMessages(family, for: id) else { continue }
-            if session.owesEndOfRIB.remove(FamilySet(family)) != nil { packer.endOfRIB(family) }
+            if !isHeld, session.owesEndOfRIB.remove(FamilySet(family)) != nil { packer.endOfRIB(family) }
             if session.refreshing.remove(FamilySet(family)) != nil {
                 packer.routeRefresh(RouteRefresh(afi: family.afi, subtype: RouteRefresh.end, safi: 1))
             }

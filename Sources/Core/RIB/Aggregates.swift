@@ -105,6 +105,9 @@ extension RIBTables {
         context.aggregates.rows.filter(\.isActive).map(\.aggregate.prefix)
     }
 
+    /// Whether what others announce decides on something that the node announces as its own.
+    package var hasAggregates: Bool { !context.aggregates.isEmpty }
+
     /// Announces aggregates that have something inside from now on, or something of another ORIGIN, and withdraws those
     /// that have not.
     mutating func settle(_ aggregates: Aggregates) {

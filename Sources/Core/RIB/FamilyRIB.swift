@@ -114,15 +114,14 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
         let (id, isNew) = prefixes.insert(key)
         if isNew { reset(id) }
         if let index = path(of: peer, pathID, in: id) {
+            // One that the peer repeats is one more of those that it has now.
+            if isStale(paths[Int(index)]), hasAll(peer) { return block(id, peer, attributes, in: &context) }
             lastPut = index
             replace(index, id, attributes: attributes, reject: reject, at: seconds, in: &context)
             return true
         }
-        guard counts[Int(peer.rawValue)].received < Int(limits[Int(peer.rawValue)]) else {
-            counts[Int(peer.rawValue)].blocked += 1
-            context.attributes.release(attributes)
-            releaseIfUnused(id)
-            return false
+        guard counts[Int(peer.rawValue)].counted < Int(limits[Int(peer.rawValue)]) else {
+            return block(id, peer, attributes, in: &context)
         }
         var path = PathEntry(
             attributes: attributes, next: entries[Int(id)].head, received: seconds, peer: peer, reject: reject)
@@ -137,6 +136,22 @@ package struct FamilyRIB<Key: PrefixKey>: ~Copyable {
             decide(id, touched: index, in: &context)
         }
         return true
+    }
+
+    /// Whether the peer has announced as many paths as it may since its table was stale.
+    private func hasAll(_ peer: PeerID) -> Bool {
+        let counts = counts[Int(peer.rawValue)]
+        return counts.received - counts.stale >= Int(limits[Int(peer.rawValue)])
+    }
+
+    /// Does not take an announcement.
+    private mutating func block(
+        _ id: UInt32, _ peer: PeerID, _ attributes: UInt32, in context: inout Context
+    ) -> Bool {
+        counts[Int(peer.rawValue)].blocked += 1
+        context.attributes.release(attributes)
+        releaseIfUnused(id)
+        return false
     }
 
     private mutating func replace(

@@ -70,6 +70,9 @@ package struct PathCounts: Sendable, Hashable {
     /// send its table.
     package var blocked = 0
     package var accepted: Int { received - rejected }
+    /// What counts against the peer's limit. Stale paths do not: a peer that comes back with another table has no more
+    /// prefixes than before. But no more than as many again, or who begins anew for ever would have no limit.
+    package var counted: Int { max(received - stale, received / 2) }
 
     package init() {}
 }

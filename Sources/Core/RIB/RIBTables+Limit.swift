@@ -8,7 +8,7 @@ extension RIBTables {
         guard let most = context.peer(id)?.mostPaths else { return (0, false) }
         let families = AddressFamily.allCases.map { counts(id, $0) }
         return (
-            families.reduce(0) { $0 + $1.blocked }, families.contains { $0.blocked > 0 && $0.received < Int(most) }
+            families.reduce(0) { $0 + $1.blocked }, families.contains { $0.blocked > 0 && $0.counted < Int(most) }
         )
     }
 

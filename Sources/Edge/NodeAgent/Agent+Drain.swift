@@ -45,7 +45,7 @@ extension Agent {
         }
         drainState = DrainDocument(state: .serving)
         await speaker?.setFarewell(.none)
-        await speaker?.resumeKernel()
+        await speaker?.resumeKernel(awaitingCallers: hasRanges)
         for peer in peers { await open(peer) }
         updateBFD()
         say("undrain: sessions are opened")

@@ -146,7 +146,7 @@ extension Agent {
             await stopPeer(peer, .cease(remains ? .configurationChange : .peerDeconfigured))
         }
         for settings in come { await startPeer(settings) }
-        if holds { await speaker?.resumeKernel() }
+        if holds { await speaker?.resumeKernel(awaitingCallers: hasRanges) }
     }
 
     // MARK: metrics

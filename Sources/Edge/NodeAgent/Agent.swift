@@ -246,12 +246,16 @@ package actor Agent: Loop {
             policy: policy, maximumPaths: 16, deferralTime: configuration.bgp.gracefulRestart.deferralTime,
             kernel: configuration.fib.enabled ? kernel : nil, seed: .random(in: .min ... .max), logger: logger)
         self.speaker = speaker
+        if restart.restarted { await speaker.beginDeferral(awaitingCallers: hasRanges) }
         await speaker.observeSessions { [weak self] count in self?.post { $0.sessionsChanged(count) } }
         await speaker.observeConflicts { [weak self] list in self?.post { $0.conflictsChanged(list) } }
         await speaker.observeConvergence { [weak self] in self?.post { $0.routesAreComplete() } }
         await speaker.setTopology(topology)
         await applyPrefixes()
     }
+
+    /// Whether there are peers that are not known before they call.
+    var hasRanges: Bool { configuration.bgp.peers.contains(where: \.isRange) }
 
     /// What may be imported, what is announced, and what the plugins are told.
     func applyPrefixes() async {

@@ -13,7 +13,8 @@ extension SpeakerLoop {
     func holdKernel() { setHold(.everything) }
 
     /// The sessions come back: removals wait until all peers have converged, or the deferral time is over.
-    func resumeKernel() {
+    func resumeKernel(awaitingCallers: Bool) {
+        awaitsCallers = awaitingCallers
         setHold(.removals)
         let timer = LoopTimer(queue: executor.queue) { [weak self] in self?.assumeIsolated { $0.endHold() } }
         timer.arm(.now + deferralTime, at: .now)

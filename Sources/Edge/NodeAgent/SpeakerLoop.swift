@@ -38,6 +38,10 @@ actor SpeakerLoop: Loop {
     /// Every peer has sent End-of-RIB; the sweep follows after a moment.
     private var isComplete = false
     private var timer: LoopTimer?
+    /// Peers of ranges may be on their way, and nobody knows how many: what they left waits for the time to pass.
+    var awaitsCallers = false
+    /// When End-of-RIB need not be kept back any longer.
+    private var endOfRIBTime: Instant?
     /// When the deferral ends.
     private var deadline: Instant?
     let deferralTime: Duration
@@ -83,10 +87,18 @@ actor SpeakerLoop: Loop {
         wake()
     }
 
+    /// An earlier run has left its routes in the kernel and with the peers: who passes routes on keeps his End-of-RIB
+    /// back until the deferral is over.
+    func beginDeferral(awaitingCallers: Bool) {
+        speaker.isDeferring = true
+        awaitsCallers = awaitingCallers
+    }
+
     private func tick() {
         let now = Instant.now
         speaker.expireRetained(at: now)
-        if !isConverged, let deadline, deadline <= now { converge(byDeadline: !isComplete) }
+        if let endOfRIBTime, endOfRIBTime <= now { speaker.isDeferring = false }
+        if !isConverged, let deadline, deadline <= now { converge(byDeadline: !isComplete || awaitsCallers) }
         wake()
     }
 
@@ -215,7 +227,7 @@ actor SpeakerLoop: Loop {
     /// Whether every peer that is up has told all, or the deferral is over: what the node forwards is its own doing.
     var hasConverged: Bool { isConverged }
 
-    func refreshBegan(_ family: AddressFamily, from id: PeerID) { speaker.refreshBegan(family, from: id) }
+    func refreshBegan(_ family: AddressFamily, from id: PeerID) { speaker.refreshBegan(family, from: id, at: .now) }
 
     func refreshEnded(_ family: AddressFamily, from id: PeerID) {
         speaker.refreshEnded(family, from: id)
@@ -272,11 +284,15 @@ actor SpeakerLoop: Loop {
         }
         if isStarted, !isConverged, !isComplete, speaker.isConverged {
             isComplete = true
-            deadline = .now + Speaker.sweepGrace
+            if !awaitsCallers { deadline = .now + Speaker.sweepGrace }
             tellConvergence()
         }
-        timer?.arm(([deadline, speaker.nextDeadline].compactMap { $0 } + waits).min(), at: .now)
-        if held.mode == .removals, speaker.isConverged { endHoldSoon() }
+        if isStarted, endOfRIBTime == nil, speaker.isDeferring, !awaitsCallers, speaker.hasHeardAll {
+            endOfRIBTime = .now + Speaker.sweepGrace
+        }
+        let release = speaker.isDeferring ? endOfRIBTime : nil
+        timer?.arm(([deadline, release, speaker.nextDeadline].compactMap { $0 } + waits).min(), at: .now)
+        if held.mode == .removals, !awaitsCallers, speaker.isConverged { endHoldSoon() }
         if isBusy { wake() }
     }
 
@@ -326,6 +342,7 @@ actor SpeakerLoop: Loop {
         guard !isConverged else { return }
         isConverged = true
         deadline = nil
+        speaker.isDeferring = false
         tellConvergence()
         LogLine.converged(byDeadline: byDeadline).log(to: logger)
         kernel?.post { $0.converged() }
