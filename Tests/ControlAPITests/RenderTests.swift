@@ -64,6 +64,16 @@ struct RenderTests {
         #expect(Render.session(Canned.torRefused) == (try golden("one-session-that-is-down")))
     }
 
+    @Test func `what is kept of a peer that restarts stands beside why it is away`() {
+        var session = Canned.torRefused
+        session.kept = KeptPathsDocument(paths: 5000, endsInSeconds: 98)
+        let table = Render.sessions(SessionsDocument(sessions: [session]))
+        #expect(table.contains("; 5000 stale paths kept for 1m38s"))
+        #expect(Render.session(session).contains("Routes      5000 stale paths kept for 1m38s"))
+        session.kept = KeptPathsDocument(paths: 1)
+        #expect(Render.sessions(SessionsDocument(sessions: [session])).contains("; 1 stale path kept\n"))
+    }
+
     @Test func `routes`() throws {
         #expect(Render.routes(Canned.routes) == (try golden("routes")))
     }

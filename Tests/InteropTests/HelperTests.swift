@@ -106,6 +106,9 @@ extension Interop {
                 try rack.nodes[0].waitPrefixes(all, protocolID: 179)
                 try tor.crash()
                 try eventually("the routes are stale", last: { node.logTail }) { try Self.isStale(node, remote4) }
+                let away = try node.json("sessions")["sessions"].array.first?["kept"]
+                // FRR also sends back what it got from us, which is rejected.
+                #expect((away?["paths"].int ?? 0) >= 2 && (away?["endsInSeconds"].int ?? 99) <= 5)
                 let stay = try always(for: 2) { try rack.nodes[0].prefixes(protocolID: 179) == all }
                 #expect(stay)
                 try rack.nodes[0].waitPrefixes(own, protocolID: 179, within: 15)

@@ -1,6 +1,7 @@
 import BGPSession
 import BGPWire
 import NetTypes
+import RIB
 
 /// What a helper keeps of a restarting peer, and for how long: family by family, first for the restart time (RFC 4724
 /// section 4.2), then for the long-lived stale time (RFC 9494 section 4.2), and once the peer is back until its
@@ -166,4 +167,13 @@ struct RetainedPaths: Sendable {
 extension GracefulRestart {
     /// What the capability says of a family.
     func family(_ family: AddressFamily) -> Family? { families.first { $0.afi == family.afi && $0.safi == 1 } }
+}
+
+extension Speaker {
+    /// What is kept of a peer that is away: paths of all families, and when the next of them may go; nil: nothing.
+    package func kept(_ id: PeerID) -> (paths: Int, until: Instant?)? {
+        guard let record = peers[id], record.session == nil, let retained = record.retained else { return nil }
+        let paths = AddressFamily.allCases.reduce(0) { $0 + rib.counts(id, $1).stale }
+        return paths == 0 ? nil : (paths, retained.deadline)
+    }
 }

@@ -115,6 +115,8 @@ package struct ControlClient: Sendable {
             let code = ccurl_get_long(handle, CURLINFO_OS_ERRNO)
             return code == Int(EACCES) || code == Int(EPERM) || access(socket, R_OK | W_OK) != 0 && errno == EACCES
                 ? .notPermitted(socket: socket) : .notRunning(socket: socket)
+        case CURLE_PARTIAL_FILE, CURLE_RECV_ERROR, CURLE_GOT_NOTHING:
+            return .broken("martletd has ended in the middle of its answer; its log says why")
         case CURLE_OPERATION_TIMEDOUT: return .timedOut(socket: socket)
         default: return .broken(String(cString: curl_easy_strerror(result)))
         }

@@ -101,6 +101,7 @@ struct ControlAnswers: ControlProvider {
                 peer.settings, bgp, status, summaries, localAddress: local.map(\.description), at: .now)
             if let target = peer.place.target { document.address = target.description }
             document.waiting = await peer.loop.waiting
+            document.kept = await agent.speaker?.kept(peer.id).map { KeptPathsDocument($0, at: .now) }
             document.shutdown = await agent.shutdown(of: peer)
             document.bfd = paths[peer.settings.name]
             documents.append(document)

@@ -80,6 +80,12 @@ extension SessionStateDocument {
     }
 }
 
+extension KeptPathsDocument {
+    init(_ kept: (paths: Int, until: Instant?), at now: Instant) {
+        self.init(paths: kept.paths, endsInSeconds: kept.until.map { max(0, Int(($0 - now).wholeSeconds)) })
+    }
+}
+
 extension SessionErrorDocument {
     init(_ error: SessionError, at now: Instant) {
         let direction: Direction =

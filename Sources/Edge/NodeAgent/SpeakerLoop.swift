@@ -361,6 +361,8 @@ actor SpeakerLoop: Loop {
 
     func summaries(_ id: PeerID) -> [FamilySummary] { speaker.summaries(id) }
 
+    func kept(_ id: PeerID) -> (paths: Int, until: Instant?)? { speaker.kept(id) }
+
     func addresses(_ id: PeerID) -> SessionAddresses? { speaker.addresses(id) }
 
     /// Paths and the present time in the unit of their age.

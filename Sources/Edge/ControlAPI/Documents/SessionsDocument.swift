@@ -78,6 +78,8 @@ package struct SessionDocument: Codable, Sendable, Equatable {
     package var waiting: String?
     /// The BFD session with the peer; absent where none is configured.
     package var bfd: BFDSessionDocument?
+    /// What stays of a peer that is away and will be back (RFC 4724, RFC 9494); absent when nothing does.
+    package var kept: KeptPathsDocument?
 
     package init(
         peer: String, address: String, asn: UInt32, localASN: UInt32, external: Bool, state: SessionStateDocument,
@@ -114,6 +116,19 @@ package struct SessionDocument: Codable, Sendable, Equatable {
 
     /// Whether the session is up.
     package var isEstablished: Bool { state == .established }
+}
+
+/// Stale paths of a peer that is away.
+package struct KeptPathsDocument: Codable, Sendable, Equatable {
+    /// Paths of all families, rejected ones too.
+    package var paths: Int
+    /// Seconds until the next of them may go; absent where nothing limits that.
+    package var endsInSeconds: Int?
+
+    package init(paths: Int, endsInSeconds: Int? = nil) {
+        self.paths = paths
+        self.endsInSeconds = endsInSeconds
+    }
 }
 
 /// Why a session is, or was, down.

@@ -74,8 +74,17 @@ extension Render {
         return remarks.joined(separator: ", ")
     }
 
-    /// Why a session is down, in words.
+    /// Why a session is down, in words, and what is kept of it.
     private static func reason(_ session: SessionDocument) -> String {
+        [cause(session), session.kept.map(words) ?? ""].filter { !$0.isEmpty }.joined(separator: "; ")
+    }
+
+    private static func words(_ kept: KeptPathsDocument) -> String {
+        let time = kept.endsInSeconds.map { " for \(Printable.duration($0))" } ?? ""
+        return "\(Printable.count(kept.paths, "stale path")) kept\(time)"
+    }
+
+    private static func cause(_ session: SessionDocument) -> String {
         guard !session.isEstablished else { return "no families" }
         if let shutdown = session.shutdown { return words(shutdown) }
         if let waiting = session.waiting { return "waiting: \(waiting)" }
@@ -148,6 +157,7 @@ extension Render {
         if let waiting = session.waiting { facts.append(("Waiting", waiting)) }
         if let shutdown = session.shutdown { facts.append(("Shutdown", words(shutdown))) }
         if let bfd = session.bfd { facts.append(("BFD", words(bfd))) }
+        if let kept = session.kept { facts.append(("Routes", words(kept))) }
         if let error = session.lastError { facts.append(("Last error", long(error))) }
         if let reason = session.lastNotification, reason.text != session.lastError?.text {
             facts.append(("Last NOTIFICATION", long(reason)))
