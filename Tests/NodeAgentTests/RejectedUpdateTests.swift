@@ -39,6 +39,18 @@ import Testing
         }
     }
 
+    @Test func `may be the first message after OPEN, which stands for the KEEPALIVE too`() async throws {
+        try await AgentHarness.run { rack in
+            let agent = try await rack.start(rack.configuration(1, peers: [rack.raw(99)]))
+            let raw = try rack.connect(from: 99, to: 1)
+            raw.send(RawPeer.open(64799))
+            raw.send(Self.badOrigin)
+            #expect(await eventually { await agent.session("raw-99").isEstablished })
+            let events = await agent.history.events("raw-99").filter { $0.kind == .fault }
+            #expect(events.map(\.message) == [Self.hex(Self.badOrigin)])
+        }
+    }
+
     @Test func `may be a route leak, which is kept and says so`() async throws {
         try await AgentHarness.run { rack in
             let line = rack.raw(99).replacing("passive: true", with: "passive: true, role: provider")

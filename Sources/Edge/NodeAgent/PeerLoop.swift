@@ -279,7 +279,9 @@ actor PeerLoop: Loop {
                         let faults = try wire.framer.readUpdate(body, in: context, into: &batch)
                         log(faults, of: wire.framer.message(body))
                     } else {
-                        handle(try wire.framer.decode(type: type, body: body, in: context), on: connection, at: now)
+                        let message = try wire.framer.decode(type: type, body: body, in: context)
+                        if case .update(let update) = message { log(update.faults, of: wire.framer.message(body)) }
+                        handle(message, on: connection, at: now)
                         context = machine.decodeContext(on: connection)
                     }
                 } catch {
